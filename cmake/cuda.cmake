@@ -1,0 +1,33 @@
+# The CUDA side, where a toolkit is found. Sets RNNBENCH_WITH_CUDA.
+set(RNNBENCH_WITH_CUDA OFF)
+if(RNNBENCH_CUDA STREQUAL "OFF")
+  return()
+endif()
+
+include(CheckLanguage)
+if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
+  set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
+endif()
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  if(RNNBENCH_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "RNNBENCH_CUDA=ON, but no nvcc was found: put it on PATH or set CUDACXX")
+  endif()
+  message(STATUS "No CUDA toolkit found: cpu: implementations only")
+  return()
+endif()
+
+# Named, never `native`: building works on a machine with no GPU.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90 CACHE STRING "CUDA architectures")
+endif()
+enable_language(CUDA)
+foreach(kind STANDARD EXTENSION)  # CMake before 3.25.2 does not know CUDA 20
+  if(NOT CMAKE_CUDA20_${kind}_COMPILE_OPTION)
+    set(CMAKE_CUDA20_${kind}_COMPILE_OPTION -std=c++20)
+  endif()
+endforeach()
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+find_package(CUDAToolkit REQUIRED)
+set(RNNBENCH_WITH_CUDA ON)

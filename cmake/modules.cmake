@@ -1,0 +1,31 @@
+# Implementations. A new one is a new file in impls/cpu, impls/cuda or impls/peers: the globs see it.
+# One shared library for each kind of device (lib/rnnbench/cpu.so, cuda.so), opened at run time by
+# the workers that need it; shared, so that the linker keeps objects that only register themselves.
+set(RNNBENCH_MODULE_DIR ${PROJECT_BINARY_DIR}/lib/rnnbench)
+
+function(rnnbench_module name)
+  add_library(rnnbench_${name} MODULE ${ARGN})
+  set_target_properties(rnnbench_${name} PROPERTIES
+    PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${RNNBENCH_MODULE_DIR}
+    BUILD_RPATH_USE_ORIGIN ON INSTALL_RPATH "$ORIGIN/..")
+  target_link_libraries(rnnbench_${name} PRIVATE rnnbench_core rnnbench_flags)
+endfunction()
+
+file(GLOB cpu_sources CONFIGURE_DEPENDS impls/cpu/*.cpp)
+file(GLOB cpu_peers CONFIGURE_DEPENDS impls/peers/*.cpp)
+if(NOT dnnl_FOUND)
+  list(FILTER cpu_peers EXCLUDE REGEX "/onednn[^/]*$")
+endif()
+rnnbench_module(cpu ${cpu_sources} ${cpu_peers})
+target_include_directories(rnnbench_cpu PRIVATE ${OpenBLAS_INCLUDE_DIRS})
+target_link_libraries(rnnbench_cpu PRIVATE ${OpenBLAS_LIBRARIES} fmt::fmt Threads::Threads)
+if(dnnl_FOUND)
+  target_link_libraries(rnnbench_cpu PRIVATE DNNL::dnnl)
+endif()
+
+if(RNNBENCH_WITH_CUDA)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS impls/cuda/*.cu impls/cuda/*.cpp impls/peers/*.cu)
+  rnnbench_module(cuda ${cuda_sources})
+  target_link_libraries(rnnbench_cuda PRIVATE CUDA::cudart_static CUDA::cublas ${CMAKE_DL_LIBS})
+  set_target_properties(rnnbench_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+endif()

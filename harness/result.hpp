@@ -1,0 +1,110 @@
+// What a run found: plain data that writers read and nobody changes afterwards.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/device.hpp"
+#include "harness/floor.hpp"
+#include "harness/problem.hpp"
+#include "harness/statistics.hpp"
+
+namespace rnnbench {
+
+enum class Outcome {
+  passed,       // verified before and after timing
+  mistrusted,   // verified, but the check could not have failed (see Verification::why)
+  incorrect,    // a wrong value, a non-finite one, or a write outside a buffer
+  failed,       // an error it reported itself
+  crashed,      // its process died
+  timed_out,    // no answer within --timeout
+  unsupported,  // says itself that it cannot; reason given
+  over_budget,  // one run would take longer than --budget; projection given
+  unverified,   // verification was switched off
+};
+std::string_view name(Outcome outcome);  // "passed", "timed out", "over budget", ...
+Outcome parse_outcome(std::string_view text);
+
+/// How close the outputs were to the float64 reference.
+struct Verification {
+  double max_error = 0;      // largest |got - reference| / scale over all checked outputs
+  double tolerance = 0;      // what was allowed, same unit
+  std::string tolerance_rule;
+  std::string why;           // first violation or reason for mistrust: tensor, index, got, expected
+  std::vector<std::string> checked;  // "twin T=1: output h_n", "T=512: output h_n", ...
+};
+
+struct TimedSample {
+  int round = 0;
+  double seconds = 0;       // device time: CUDA events or steady clock
+  double wall_seconds = 0;  // host clock around the call and a device-wide synchronisation
+};
+
+/// One implementation on one problem.
+struct CaseResult {
+  std::string scenario;
+  Problem problem;
+  std::string impl;                 // "cpu:blas"
+  bool peer = false;
+  std::string mode = "eager";       // or "graph"
+  Outcome outcome = Outcome::unverified;
+  std::string reason;               // why it is not `passed`, one line
+  std::string note;                 // what the kernel chose
+  std::string reproduce;            // the command line that runs this case again
+  Verification verification;
+  std::optional<double> setup_s;    // make: workspace, weight repacking
+  std::optional<double> projected_s;  // over budget only: a projection, not a measurement
+  std::vector<TimedSample> samples;
+  std::optional<Summary> time;      // of samples' seconds; absent where there is no time
+  std::optional<Summary> wall;
+  Floor floor;
+  std::vector<std::pair<std::string, std::string>> device_state;  // clocks, throttling
+  std::vector<std::string> warnings;
+};
+
+/// Where and how the run was made.
+struct Environment {
+  std::vector<std::pair<std::string, std::string>> facts;  // cpu, gpu, driver, compiler, flags, git
+  std::vector<DeviceInfo> devices;
+  std::map<std::string, Peaks> peaks;  // by device key "cpu", "cuda:0"
+  std::map<std::string, std::string> tags;
+};
+
+struct Protocol {
+  int rounds = 9;             // --repetitions: interleaved rounds
+  double min_time_s = 0.5;    // per case over all rounds
+  int warmup = 1;             // discarded calls at the start of every turn, at least
+  double budget_s = 5;        // longest single run
+  double timeout_s = 120;     // longest silence of a worker
+  std::string cache = "hot";  // hot, cold or rotate
+  bool graph = false;
+  std::uint64_t seed = 1;
+  bool verify = true;
+  bool measure = true;        // false: --verify-only
+  int bitwise = 0;            // repeats that must agree bit for bit
+  std::optional<double> rtol, atol;
+};
+
+struct RunResult {
+  std::string command;        // as typed
+  std::string started;        // ISO 8601 with zone
+  double elapsed_s = 0;
+  bool interrupted = false;
+  Environment environment;
+  Protocol protocol;
+  std::vector<CaseResult> cases;
+};
+
+/// 0 if every case that ran passed; 1 if one was incorrect, failed, crashed or timed out.
+int exit_code(const RunResult& run);
+
+/// Fastest passed implementation (not slower in median than any other) of one problem and scenario,
+/// by index into run.cases; nothing when none passed.
+std::optional<std::size_t> fastest(const RunResult& run, const std::string& scenario,
+                                   const std::string& problem_id);
+
+}  // namespace rnnbench

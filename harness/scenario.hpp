@@ -1,0 +1,61 @@
+// Scenario files: TOML in, problems and a protocol out.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/problem.hpp"
+#include "harness/result.hpp"
+
+namespace rnnbench {
+
+/// Values a file or the command line gives for the protocol; absent ones keep what was there.
+struct ProtocolOverrides {
+  std::optional<int> rounds, warmup;
+  std::optional<double> min_time_s, budget_s, timeout_s;
+  std::optional<std::string> cache;
+  std::optional<bool> graph;
+};
+void apply(const ProtocolOverrides& overrides, Protocol& protocol);
+
+struct Scenario {
+  std::string name;
+  std::string title;
+  std::string shows;                     // what a reader learns from it
+  std::vector<std::string> references;
+  std::filesystem::path file;            // empty for a problem made on the command line
+  std::vector<Problem> problems;         // expanded for one device kind
+  ProtocolOverrides protocol;
+};
+
+/// Axis overrides from the command line, as typed: {"batch", "1,16,64"}, {"hidden", "256:1024:256"},
+/// {"seq", "pow2:64:1024"}, {"dtype", "f32,tf32"}, {"layers", "2"}, {"cell", "gru"}, ...
+/// An overridden axis replaces the scenario's axis, or a column of its zipped table (rows that
+/// become equal are kept once).
+using AxisOverrides = std::map<std::string, std::string>;
+
+/// Reads one file. `device`: which `[device.*]` variant applies; `quick`: whether `[quick]` does.
+/// Throws UsageError "FILE:LINE:COLUMN: expected ..., found ...".
+Scenario load_scenario(const std::filesystem::path& file, Device device, bool quick,
+                       const AxisOverrides& overrides);
+
+/// A problem given on the command line alone; needs at least `cell` and `hidden`.
+Scenario ad_hoc_scenario(const AxisOverrides& axes);
+
+/// Where scenarios are looked for, in order: $RNNBENCH_SCENARIOS (colon-separated), ./scenarios,
+/// scenarios beside the binary or one folder up, ../share/rnnbench/scenarios.
+std::vector<std::filesystem::path> scenario_folders();
+
+/// The file for a name ("gru_bidir") or a path; UsageError with the nearest names otherwise.
+std::filesystem::path find_scenario(const std::string& name_or_path);
+
+/// Every scenario file in the first folder that has any, sorted by name.
+std::vector<std::filesystem::path> list_scenarios();
+
+/// Values of an axis as typed on a command line or as a string in a file.
+std::vector<std::int64_t> parse_axis(const std::string& text);
+
+}  // namespace rnnbench

@@ -1,0 +1,26 @@
+// Robust summaries of timing samples.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace rnnbench {
+
+/// All in seconds, but n.
+struct Summary {
+  std::size_t n = 0;
+  double median = 0, min = 0, p95 = 0, mad = 0, mean = 0;
+  double ci_low = 0, ci_high = 0;  // 95 % bootstrap interval of the median
+};
+
+/// `samples` must not be empty. With `groups` (one number per sample, e.g. its round) the bootstrap
+/// draws whole groups, because samples of one round are not independent. The result depends only on
+/// the arguments: resampling uses a fixed seed.
+Summary summarize(const std::vector<double>& samples, const std::vector<int>& groups = {});
+
+double median(std::vector<double> values);
+
+/// Linear interpolation between order statistics (type 7, NumPy's default); q in [0, 1].
+double quantile(std::vector<double> values, double q);
+
+}  // namespace rnnbench

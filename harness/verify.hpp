@@ -1,0 +1,28 @@
+// Comparing outputs with the float64 reference.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/reference.hpp"
+#include "harness/result.hpp"
+
+namespace rnnbench {
+
+/// Allowed error and the rule it came from, in words that go into the result.
+struct Tolerance {
+  double value = 0;
+  std::string rule;
+};
+
+/// 4·ceil(log2(K·T))·eps(dtype)·L with K the longest product; `--rtol`/`--atol` replace it.
+Tolerance tolerance_for(const Problem& p, const Protocol& protocol);
+
+/// Compares one output: every element finite and |got - want| <= tolerance * max(|want|, scale),
+/// scale = the root mean square of `want`. Returns the largest relative error; on a violation (the
+/// first) fills `why` with tensor, index, got and expected.
+double compare(const TensorSpec& spec, const float* got, const double* want, double tolerance,
+               std::string& why);
+
+}  // namespace rnnbench
