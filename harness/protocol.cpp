@@ -1,0 +1,81 @@
+#include "harness/protocol.hpp"
+
+#include "harness/error.hpp"
+
+namespace rnnbench {
+
+void to_json(Json& json, const TensorPlace& p) {
+  json = {{"name", p.name},     {"path", p.path},   {"map_bytes", p.map_bytes},
+          {"offset", p.offset}, {"bytes", p.bytes}, {"dtype", p.dtype},
+          {"shape", p.shape}};
+}
+
+void from_json(const Json& json, TensorPlace& p) {
+  json.at("name").get_to(p.name);
+  json.at("path").get_to(p.path);
+  json.at("map_bytes").get_to(p.map_bytes);
+  json.at("offset").get_to(p.offset);
+  json.at("bytes").get_to(p.bytes);
+  json.at("dtype").get_to(p.dtype);
+  json.at("shape").get_to(p.shape);
+}
+
+void to_json(Json& json, const ImplInfo& i) {
+  json = {{"name", i.name},
+          {"summary", i.summary},
+          {"peer", i.peer},
+          {"deterministic", i.deterministic}};
+}
+
+void from_json(const Json& json, ImplInfo& i) {
+  json.at("name").get_to(i.name);
+  i.summary = json.value("summary", "");
+  i.peer = json.value("peer", false);
+  i.deterministic = json.value("deterministic", false);
+}
+
+void to_json(Json& json, const DeviceInfo& d) {
+  json = {{"kind", std::string(name(d.kind))},
+          {"index", d.index},
+          {"name", d.name},
+          {"units", d.units},
+          {"compute_capability", d.cc},
+          {"clock_hz", d.clock_hz},
+          {"memory_bytes", d.memory_bytes},
+          {"on_chip_bytes", d.on_chip_bytes},
+          {"llc_bytes", d.llc_bytes},
+          {"fma_per_clock", d.fma_per_clock},
+          {"card", d.card}};
+}
+
+void from_json(const Json& json, DeviceInfo& d) {
+  const auto kind = json.at("kind").get<std::string>();
+  if (kind != "cpu" && kind != "cuda") throw Error("device kind '" + kind + "' is not known");
+  d.kind = kind == "cpu" ? Device::cpu : Device::cuda;
+  d.index = json.value("index", 0);
+  d.name = json.value("name", "");
+  d.units = json.value("units", 0);
+  d.cc = json.value("compute_capability", 0);
+  d.clock_hz = json.value("clock_hz", 0.0);
+  d.memory_bytes = json.value("memory_bytes", 0.0);
+  d.on_chip_bytes = json.value("on_chip_bytes", 0.0);
+  d.llc_bytes = json.value("llc_bytes", 0.0);
+  d.fma_per_clock = json.value("fma_per_clock", 0.0);
+  d.card = json.value("card", decltype(d.card){});
+}
+
+void to_json(Json& json, const Peaks& p) {
+  json = {{"copy_bytes_per_s", p.copy_bytes_per_s},
+          {"gemm_flops_per_s", p.gemm_flops_per_s},
+          {"exchange_s", p.exchange_s},
+          {"how", p.how}};
+}
+
+void from_json(const Json& json, Peaks& p) {
+  json.at("copy_bytes_per_s").get_to(p.copy_bytes_per_s);
+  json.at("gemm_flops_per_s").get_to(p.gemm_flops_per_s);
+  json.at("exchange_s").get_to(p.exchange_s);
+  json.at("how").get_to(p.how);
+}
+
+}  // namespace rnnbench

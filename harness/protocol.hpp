@@ -1,0 +1,45 @@
+// The words that parent and workers exchange: one JSON object a line; docs/worker-protocol.md.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "harness/device.hpp"
+#include "harness/tensor.hpp"
+
+namespace rnnbench {
+
+constexpr int protocol_version = 1;
+
+using Json = nlohmann::json;
+
+/// A dense tensor in shared memory. dtype: "f32" or, for references, "f64".
+struct TensorPlace {
+  std::string name;
+  std::string path;             // of the shared memory
+  std::size_t map_bytes = 0;    // its whole size
+  std::size_t offset = 0;       // of this tensor
+  std::size_t bytes = 0;
+  std::string dtype = "f32";
+  std::vector<std::int64_t> shape;
+};
+
+/// What a worker says of one implementation.
+struct ImplInfo {
+  std::string name;  // "cpu:blas"
+  std::string summary;
+  bool peer = false;
+  bool deterministic = true;
+};
+
+void to_json(Json& json, const TensorPlace& place);
+void from_json(const Json& json, TensorPlace& place);
+void to_json(Json& json, const ImplInfo& info);
+void from_json(const Json& json, ImplInfo& info);
+void to_json(Json& json, const DeviceInfo& info);
+void from_json(const Json& json, DeviceInfo& info);
+void to_json(Json& json, const Peaks& peaks);
+void from_json(const Json& json, Peaks& peaks);
+
+}  // namespace rnnbench

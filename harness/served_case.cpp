@@ -1,0 +1,171 @@
+#include "harness/served_case.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+namespace rnnbench {
+namespace {
+
+/// Instances that `rotate` makes at most: enough for small problems on large caches.
+constexpr std::size_t max_instances = 64;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+CacheMode parse_cache_mode(const std::string& text) {
+  if (text == "hot") return CacheMode::hot;
+  if (text == "cold") return CacheMode::cold;
+  if (text == "rotate") return CacheMode::rotate;
+  throw UsageError(fmt::format("cache mode '{}' is not known: expected hot, cold or rotate", text));
+}
+
+ServedCase::ServedCase(Session& session, const Problem& problem,
+                       const std::vector<TensorPlace>& weights,
+                       const std::vector<std::vector<TensorPlace>>& sets)
+    : session_(session), problem_(problem), weights_(weights), sets_(sets) {
+  instances_.emplace_back(session_, problem_);
+  load(instances_.front(), weights_);
+  for (const auto& set : sets_) {
+    auto& buffers = set_buffers_.emplace_back();
+    for (const auto& place : set) {
+      auto& buffer = buffers.emplace_back(session_, place.name, place.bytes);
+      session_.copy_in(buffer.data(), mapped(place).data() + place.offset, place.bytes);
+    }
+  }
+  use_set(instances_.front(), 0);
+}
+
+SharedMemory& ServedCase::mapped(const TensorPlace& place) {
+  const auto found = std::find(map_paths_.begin(), map_paths_.end(), place.path);
+  if (found != map_paths_.end())
+    return maps_[static_cast<std::size_t>(found - map_paths_.begin())];
+  if (place.offset + place.bytes > place.map_bytes)
+    throw Error(fmt::format("tensor {} lies outside its shared memory", place.name));
+  maps_.emplace_back(place.path, place.map_bytes);
+  map_paths_.push_back(place.path);
+  return maps_.back();
+}
+
+void ServedCase::load(Instance& instance, const std::vector<TensorPlace>& places) {
+  for (const auto& place : places) {
+    auto& buffer = instance.buffer(place.name);
+    if (buffer.bytes() != place.bytes)
+      throw Error(fmt::format("tensor {} has {} bytes where {} needs {}", place.name, place.bytes,
+                              id(problem_), buffer.bytes()));
+    session_.copy_in(buffer.data(), mapped(place).data() + place.offset, place.bytes);
+  }
+}
+
+void ServedCase::use_set(Instance& instance, int set) {
+  for (auto& buffer : set_buffers_.at(static_cast<std::size_t>(set)))
+    session_.copy_on_device(instance.buffer(buffer.name()).data(), buffer.data(), buffer.bytes());
+}
+
+void ServedCase::make(const Impl& impl, const Options& options, bool graph, CacheMode cache) {
+  if (cache == CacheMode::rotate) {
+    const std::size_t wanted = 2 * session_.llc_bytes() / instances_.front().bytes() + 2;
+    while (instances_.size() < std::min(wanted, max_instances)) {
+      instances_.emplace_back(session_, problem_);
+      load(instances_.back(), weights_);
+      use_set(instances_.back(), 0);
+    }
+  }
+  session_.synchronize();
+  for (auto& instance : instances_) instance.make(impl, options, graph);
+  session_.synchronize();
+}
+
+std::optional<std::string> ServedCase::run(int set, bool reset,
+                                           const std::vector<TensorPlace>& fetched,
+                                           double& wall_s) {
+  Instance& instance = instances_.front();
+  last_instance_ = 0;
+  use_set(instance, set);
+  instance.poison_outputs();
+  if (reset) instance.reset_state();
+  session_.synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  instance.kernel().launch(session_.stream());
+  session_.synchronize();
+  wall_s = seconds_since(start);
+  // Fetched at once: a kernel that returns before its work is done has not got the time to finish.
+  fetch(fetched);
+  if (auto found = violation()) return found;
+  return changed_input(set);
+}
+
+std::optional<std::string> ServedCase::changed_input(int set) {
+  Instance& instance = instances_.front();
+  std::vector<std::byte> now;
+  const auto check = [&](const TensorPlace& place) {
+    now.resize(place.bytes);
+    session_.copy_out(now.data(), instance.buffer(place.name).data(), place.bytes);
+    return std::memcmp(now.data(), mapped(place).data() + place.offset, place.bytes) == 0;
+  };
+  for (const auto* places : {&sets_.at(static_cast<std::size_t>(set)), &weights_})
+    for (const auto& place : *places)
+      if (!check(place)) return fmt::format("changed its input {}", place.name);
+  return std::nullopt;
+}
+
+void ServedCase::flush() {
+  const std::size_t bytes = 2 * session_.llc_bytes();
+  if (!flush_) flush_.emplace(session_, "cache flush", bytes);
+  session_.fill(flush_->data(), 0x3C, bytes);
+}
+
+std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) {
+  const std::size_t count = instances_.size();
+  const auto set_of = [&](std::size_t call) { return request.sets[call % request.sets.size()]; };
+  const auto prepare = [&](std::size_t call) {
+    Instance& instance = instances_[call % count];
+    use_set(instance, set_of(call));
+    instance.poison_outputs();
+  };
+  // With several instances the inputs of one are written half a round ahead, so that this does not
+  // bring them into the cache that `rotate` means to keep them out of.
+  const std::size_t ahead = count / 2;
+  for (std::size_t call = 0; call < ahead; ++call) prepare(call);
+  std::vector<Sample> samples;
+  const auto discard = static_cast<std::size_t>(request.discard);
+  const auto calls = discard + static_cast<std::size_t>(request.samples);
+  for (std::size_t call = 0; call < calls; ++call) {
+    if (call + ahead < calls) prepare(call + ahead);
+    if (request.cache == CacheMode::cold) flush();
+    const Sample sample = session_.time(instances_[call % count].kernel());
+    if (call >= discard) samples.push_back(sample);
+  }
+  last_instance_ = (calls - 1) % count;
+  last_set = set_of(calls - 1);
+  return samples;
+}
+
+std::optional<std::string> ServedCase::violation() const {
+  for (const auto& instance : instances_)
+    if (auto found = instance.violation()) return found;
+  return std::nullopt;
+}
+
+void ServedCase::fetch(const std::vector<TensorPlace>& places) {
+  for (const auto& place : places) {
+    auto& buffer = instances_[last_instance_].buffer(place.name);
+    if (buffer.bytes() != place.bytes)
+      throw Error(fmt::format("fetching {}: {} bytes asked for, it has {}", place.name, place.bytes,
+                              buffer.bytes()));
+    session_.copy_out(mapped(place).data() + place.offset, buffer.data(), place.bytes);
+  }
+}
+
+void ServedCase::profile() {
+  session_.synchronize();
+  instances_.front().kernel().launch(session_.stream());
+  session_.synchronize();
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,65 @@
+// One case inside a worker: its instances, its input sets, and how they are run and timed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/instance.hpp"
+#include "harness/protocol.hpp"
+#include "harness/shared_memory.hpp"
+
+namespace rnnbench {
+
+enum class CacheMode { hot, cold, rotate };
+CacheMode parse_cache_mode(const std::string& text);
+
+/// How one series of calls is timed.
+struct TimeRequest {
+  int discard = 1;
+  int samples = 1;
+  CacheMode cache = CacheMode::hot;
+  std::vector<int> sets;  // input sets to go through, one a call
+};
+
+class ServedCase {
+ public:
+  /// `weights`: one place per weight; `sets`: for each input set one place per input tensor.
+  ServedCase(Session& session, const Problem& problem, const std::vector<TensorPlace>& weights,
+             const std::vector<std::vector<TensorPlace>>& sets);
+
+  /// Makes the kernel; with `rotate`, as many instances as cover twice the last cache level.
+  void make(const Impl& impl, const Options& options, bool graph, CacheMode cache);
+  std::string note() const { return instances_.front().note(); }
+  std::size_t instance_count() const { return instances_.size(); }
+
+  /// One checked call on input set `set`: outputs poisoned before, zones and inputs checked after.
+  /// Returns what was violated; fills `wall_s`.
+  std::optional<std::string> run(int set, bool reset, const std::vector<TensorPlace>& fetch,
+                                 double& wall_s);
+  /// Timed calls; `last_set` is the set whose outputs are in place afterwards.
+  std::vector<Sample> time(const TimeRequest& request, int& last_set);
+  std::optional<std::string> violation() const;
+  void fetch(const std::vector<TensorPlace>& places);
+  void profile();  // one call, nothing else, for outside profilers
+
+ private:
+  void load(Instance& instance, const std::vector<TensorPlace>& places);
+  void use_set(Instance& instance, int set);
+  std::optional<std::string> changed_input(int set);
+  void flush();
+  SharedMemory& mapped(const TensorPlace& place);
+
+  Session& session_;
+  Problem problem_;
+  std::vector<TensorPlace> weights_;
+  std::vector<std::vector<TensorPlace>> sets_;
+  std::vector<SharedMemory> maps_;
+  std::vector<std::string> map_paths_;
+  std::vector<std::vector<GuardedBuffer>> set_buffers_;  // [set][input], on the device
+  std::vector<Instance> instances_;
+  std::optional<GuardedBuffer> flush_;
+  std::size_t last_instance_ = 0;
+};
+
+}  // namespace rnnbench

@@ -1,0 +1,290 @@
+#include "harness/worker.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <new>
+#include <set>
+
+#include "harness/impl.hpp"
+#include "harness/protocol.hpp"
+#include "harness/served_case.hpp"
+
+namespace rnnbench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void load_library(const std::string& file) {
+  if (!dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL))
+    throw UsageError(fmt::format("cannot load {}: {}", file, dlerror()));
+}
+
+class Worker {
+ public:
+  explicit Worker(const WorkerOptions& options) {
+    for (const auto& module : options.modules) load_library(module);
+    std::set<std::string> hidden;
+    if (!options.plugins.empty())
+      for (const auto& impl : Registry::instance().impls()) hidden.insert(full_name(impl));
+    for (const auto& plugin : options.plugins) load_library(plugin);
+    for (const auto& impl : Registry::instance().impls())
+      if (!hidden.contains(full_name(impl))) offered_.push_back(&impl);
+  }
+
+  Json answer(const Json& request) {
+    const auto op = request.at("op").get<std::string>();
+    const auto found = operations.find(op);
+    if (found == operations.end()) throw Error("operation '" + op + "' is not known");
+    return (this->*found->second)(request);
+  }
+
+ private:
+  using Operation = Json (Worker::*)(const Json&);
+  static const std::map<std::string, Operation> operations;
+
+  Json describe(const Json&) {
+    Json devices = Json::array(), missing = Json::object(), impls = Json::array();
+    for (const auto& backend : Registry::instance().backends()) {
+      std::string why;
+      for (const auto& info : list(backend, why)) devices.push_back(info);
+      if (!why.empty()) missing[std::string(name(backend.kind))] = why;
+    }
+    for (const Impl* impl : offered_)
+      impls.push_back(
+          ImplInfo{full_name(*impl), impl->summary, impl->peer, impl->deterministic});
+    return {{"protocol", protocol_version}, {"impls", impls}, {"devices", devices},
+            {"no_device", missing}};
+  }
+
+  const std::vector<DeviceInfo>& list(const Backend& backend, std::string& why) {
+    auto& known = devices_[backend.kind];
+    if (!known.asked) {
+      known.infos = backend.list(known.why);
+      known.asked = true;
+    }
+    why = known.why;
+    return known.infos;
+  }
+
+  /// For every offered implementation, one reason or null a problem.
+  Json supports(const Json& request) {
+    const int index = request.value("index", 0);
+    std::vector<Problem> problems;
+    for (const auto& text : request.at("problems"))
+      problems.push_back(parse_id(text.get<std::string>()));
+    Json reasons = Json::object();
+    for (const Impl* impl : offered_) {
+      Json list_of = Json::array();
+      for (const auto& problem : problems) {
+        const Reason reason = unsupported(*impl, problem, index);
+        list_of.push_back(reason ? Json(*reason) : Json());
+      }
+      reasons[full_name(*impl)] = std::move(list_of);
+    }
+    return {{"reasons", reasons}};
+  }
+
+  Reason unsupported(const Impl& impl, const Problem& problem, int index) {
+    const Backend* backend = Registry::instance().backend(impl.device);
+    std::string why = "no backend for this device is loaded";
+    if (!backend) return why;
+    const auto& infos = list(*backend, why);
+    if (infos.empty()) return why;
+    if (index >= static_cast<int>(infos.size()))
+      return fmt::format("device {} is not there: {} found", index, infos.size());
+    return impl.unsupported ? impl.unsupported(problem, infos[static_cast<std::size_t>(index)])
+                            : std::nullopt;
+  }
+
+  Json open(const Json& request) {
+    const auto kind = request.at("device") == "cuda" ? Device::cuda : Device::cpu;
+    const Backend* backend = Registry::instance().backend(kind);
+    std::string why = "no backend for this device is loaded";
+    if (!backend || list(*backend, why).empty()) throw Error(why);
+    session_ = backend->open({request.value("index", 0), request.value("threads", 0)});
+    threads_ = request.value("threads", 0);
+    return Json::object();
+  }
+
+  Json load(const Json& request) {
+    const auto key = request.at("case").get<std::string>();
+    cases_.erase(key);
+    cases_.emplace(std::piecewise_construct, std::forward_as_tuple(key),
+                   std::forward_as_tuple(session(), parse_id(request.at("problem").get<std::string>()),
+                                         request.at("weights").get<std::vector<TensorPlace>>(),
+                                         request.at("sets").get<std::vector<std::vector<TensorPlace>>>()));
+    return Json::object();
+  }
+
+  Json make(const Json& request) {
+    const Impl* impl = Registry::instance().find(request.at("impl").get<std::string>());
+    if (!impl) throw Error("implementation " + request.at("impl").dump() + " is not here");
+    Options options;
+    options.threads = threads_;
+    options.more = request.value("options", options.more);
+    ServedCase& served = case_of(request);
+    const auto start = Clock::now();
+    served.make(*impl, options, request.value("graph", false),
+                parse_cache_mode(request.value("cache", "hot")));
+    const double took = std::chrono::duration<double>(Clock::now() - start).count();
+    return {{"setup_s", took / static_cast<double>(served.instance_count())},
+            {"note", served.note()},
+            {"instances", served.instance_count()}};
+  }
+
+  Json run(const Json& request) {
+    double wall_s = 0;
+    const auto violation =
+        case_of(request).run(request.value("set", 0), request.value("reset", false),
+                             request.value("fetch", std::vector<TensorPlace>{}), wall_s);
+    return {{"wall_s", wall_s}, {"violation", violation ? Json(*violation) : Json()}};
+  }
+
+  Json time(const Json& request) {
+    TimeRequest wanted;
+    wanted.discard = request.value("discard", 1);
+    wanted.samples = request.value("samples", 1);
+    wanted.cache = parse_cache_mode(request.value("cache", "hot"));
+    wanted.sets = request.value("sets", std::vector<int>{0});
+    ServedCase& served = case_of(request);
+    int last_set = 0;
+    Json device = Json::array(), wall = Json::array();
+    for (const Sample& sample : served.time(wanted, last_set)) {
+      device.push_back(sample.device_s);
+      wall.push_back(sample.wall_s);
+    }
+    const auto violation = served.violation();
+    return {{"device_s", device},
+            {"wall_s", wall},
+            {"last_set", last_set},
+            {"violation", violation ? Json(*violation) : Json()}};
+  }
+
+  Json fetch(const Json& request) {
+    case_of(request).fetch(request.at("fetch").get<std::vector<TensorPlace>>());
+    return Json::object();
+  }
+
+  Json profile(const Json& request) {
+    case_of(request).profile();
+    return Json::object();
+  }
+
+  Json drop(const Json& request) {
+    cases_.erase(request.at("case").get<std::string>());
+    return Json::object();
+  }
+
+  Json state(const Json&) { return {{"state", session().state()}}; }
+  Json calibrate(const Json&) { return {{"peaks", session().calibrate()}}; }
+
+  Json reference(const Json& request) {
+    const auto inputs = request.at("in").get<std::vector<TensorPlace>>();
+    const auto outputs = request.at("out").get<std::vector<TensorPlace>>();
+    std::vector<SharedMemory> maps;
+    const auto address = [&](const TensorPlace& place) {
+      return maps.emplace_back(place.path, place.map_bytes).data() + place.offset;
+    };
+    std::vector<const float*> in;
+    std::vector<double*> out;
+    for (const auto& place : inputs) in.push_back(reinterpret_cast<const float*>(address(place)));
+    for (const auto& place : outputs) out.push_back(reinterpret_cast<double*>(address(place)));
+    return {{"done", session().reference(parse_id(request.at("problem").get<std::string>()), in,
+                                         out)}};
+  }
+
+  Session& session() {
+    if (!session_) throw Error("no device was opened");
+    return *session_;
+  }
+
+  ServedCase& case_of(const Json& request) {
+    const auto found = cases_.find(request.at("case").get<std::string>());
+    if (found == cases_.end()) throw Error("case " + request.at("case").dump() + " is not loaded");
+    return found->second;
+  }
+
+  struct Known {
+    bool asked = false;
+    std::vector<DeviceInfo> infos;
+    std::string why;
+  };
+  std::vector<const Impl*> offered_;
+  std::map<Device, Known> devices_;
+  std::unique_ptr<Session> session_;
+  int threads_ = 0;
+  std::map<std::string, ServedCase> cases_;  // after session_: freed before it closes
+};
+
+const std::map<std::string, Worker::Operation> Worker::operations{
+    {"describe", &Worker::describe}, {"supports", &Worker::supports},
+    {"open", &Worker::open},         {"load", &Worker::load},
+    {"make", &Worker::make},         {"run", &Worker::run},
+    {"time", &Worker::time},         {"fetch", &Worker::fetch},
+    {"profile", &Worker::profile},   {"drop", &Worker::drop},
+    {"state", &Worker::state},       {"calibrate", &Worker::calibrate},
+    {"reference", &Worker::reference}};
+
+/// Replies go to a copy of standard output; standard output itself becomes standard error.
+std::FILE* take_standard_output() {
+  const int fd = dup(STDOUT_FILENO);
+  dup2(STDERR_FILENO, STDOUT_FILENO);
+  return fdopen(fd, "w");
+}
+
+/// Dies with the parent, and is the first to go when the machine runs out of memory.
+void tie_to_parent() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::ofstream("/proc/self/oom_score_adj") << "1000";
+}
+
+Json failure(const char* kind, const std::string& text) {
+  return {{"ok", false}, {"kind", kind}, {"error", text}};
+}
+
+Json guarded_answer(Worker& worker, const std::string& line) {
+  try {
+    Json reply = worker.answer(Json::parse(line));
+    reply["ok"] = true;
+    return reply;
+  } catch (const std::bad_alloc&) {
+    return failure("memory", "out of memory");
+  } catch (const Json::exception& error) {
+    return failure("protocol", fmt::format("request not understood: {}", error.what()));
+  } catch (const std::exception& error) {
+    return failure("error", error.what());
+  }
+}
+
+}  // namespace
+
+int run_worker(const WorkerOptions& options) {
+  tie_to_parent();
+  std::FILE* replies = take_standard_output();
+  const auto reply = [&](const Json& json) {
+    std::fputs((json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n").c_str(), replies);
+    std::fflush(replies);
+  };
+  try {
+    Worker worker(options);
+    for (std::string line; std::getline(std::cin, line);) {
+      const Json request = Json::parse(line, nullptr, false);
+      if (request.is_object() && request.value("op", "") == "quit") break;
+      reply(guarded_answer(worker, line));
+    }
+    return 0;
+  } catch (const std::exception& error) {  // a library that does not load
+    reply(failure("library", error.what()));
+    return 1;
+  }
+}
+
+}  // namespace rnnbench
