@@ -21,9 +21,9 @@ const BuildInfo& build_info() {
 std::vector<std::pair<std::string, std::string>> build_facts() {
   const BuildInfo& info = build_info();
   std::vector<std::pair<std::string, std::string>> facts{
-      {"version", info.version},           {"git revision", info.git_revision},
-      {"git state", info.git_state},       {"compiler", info.compiler},
-      {"compiler flags", info.flags},      {"build type", info.build_type},
+      {"version", info.version},      {"git revision", info.git_revision},
+      {"git state", info.git_state},  {"compiler", info.compiler},
+      {"compiler flags", info.flags}, {"build type", info.build_type},
   };
   if (!info.cuda_compiler.empty()) facts.emplace_back("CUDA compiler", info.cuda_compiler);
   return facts;
