@@ -1,0 +1,183 @@
+// Gates and cells, once, for host and device: the scalar maths of one hidden unit.
+//
+// A cell is a policy with no state. Every strategy (a naive loop, a GEMM with a pointwise pass, a
+// fused kernel) computes the products its own way and then calls
+//
+//   Cell::update(x, a, h, c)
+//     x[gates]  W_ih·x_t + b_ih of this unit, one value a gate, in the order of the weights' rows
+//     a[gates]  W_hh·h   + b_hh of this unit
+//     h, c      the unit's state before the step; replaced by the state after it (c: lstm only)
+//
+// Where `adds_products` holds for a gate, only x + a matters, so both biases may be folded into
+// either side and both products summed in one accumulator.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "harness/problem.hpp"
+
+#ifdef __CUDACC__
+#define RNNBENCH_HOST_DEVICE __host__ __device__ __forceinline__
+#else
+#define RNNBENCH_HOST_DEVICE inline __attribute__((always_inline))
+#endif
+
+namespace rnnbench {
+namespace gate_maths {
+
+/// e^x in two parts, for x <= 0: e^x = scale + scale * excess. Kept apart because e^x - 1 near 0 is
+/// the excess alone, with no cancellation.
+template <class T>
+struct SplitExp {
+  T scale, excess;
+};
+
+/// Host only, f32. No branch and no call, so that a compiler can vectorise a loop over it. Below
+/// -87 (where e^x leaves the normal range) it stays at e^-87; a NaN comes out as NaN.
+RNNBENCH_HOST_DEVICE SplitExp<float> split_exp(float x) {
+  const float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;  // n * ln2_high is exact
+  x = x < -87.0f ? -87.0f : x;
+  const float shifted = x * 1.44269504f + shifter;
+  const float n = shifted - shifter;
+  const float r = (x - n * ln2_high) - n * ln2_low;  // |r| <= ln(2) / 2
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits + 127u) << 23;
+  float scale = 0;
+  std::memcpy(&scale, &bits, sizeof scale);
+  // Taylor to degree 7: the term left out is under 2^-24 of the sum at the ends of the interval.
+  float q = 1.0f / 5040;
+  q = q * r + 1.0f / 720;
+  q = q * r + 1.0f / 120;
+  q = q * r + 1.0f / 24;
+  q = q * r + 1.0f / 6;
+  q = q * r + 0.5f;
+  return {scale, r + r * r * q};
+}
+
+/// e^x for x <= 0.
+template <class T>
+RNNBENCH_HOST_DEVICE T exp_of_negative(T x) {
+#ifndef __CUDA_ARCH__
+  if constexpr (std::is_same_v<T, float>) {
+    const SplitExp<float> e = split_exp(x);
+    return e.scale + e.scale * e.excess;
+  }
+#endif
+  using std::exp;
+  return exp(x);
+}
+
+/// e^x - 1 for x <= 0, to a few ulp also near 0.
+template <class T>
+RNNBENCH_HOST_DEVICE T expm1_of_negative(T x) {
+#ifndef __CUDA_ARCH__
+  if constexpr (std::is_same_v<T, float>) {
+    const SplitExp<float> e = split_exp(x);
+    return (e.scale - 1.0f) + e.scale * e.excess;
+  }
+#endif
+  using std::expm1;
+  return expm1(x);
+}
+
+/// a / b for b between 1 and 2.
+template <class T>
+RNNBENCH_HOST_DEVICE T divide(T a, T b) {
+#ifdef __CUDA_ARCH__
+  if constexpr (std::is_same_v<T, float>) return __fdividef(a, b);  // 2 ulp, no slow path
+#endif
+  return a / b;
+}
+
+}  // namespace gate_maths
+
+/// 1 / (1 + e^-x). Only ever takes e to a power <= 0, so nothing overflows; relative error of a few
+/// ulp on both sides (f32: the left tail ends at e^-87 instead of 0 on the host).
+template <class T>
+RNNBENCH_HOST_DEVICE T sigmoid(T x) {
+  const T e = gate_maths::exp_of_negative(x < T(0) ? x : -x);
+  return gate_maths::divide(x < T(0) ? e : T(1), T(1) + e);
+}
+
+/// tanh(x) = -expm1(-2|x|) / (2 + expm1(-2|x|)) with the sign of x; a few ulp everywhere.
+template <class T>
+RNNBENCH_HOST_DEVICE T tanh_gate(T x) {
+  const T m = gate_maths::expm1_of_negative(T(2) * (x < T(0) ? x : -x));
+  const T t = gate_maths::divide(m, T(2) + m);  // <= 0
+  return x < T(0) ? t : -t;
+}
+
+struct RnnTanh {
+  static constexpr int gates = 1;
+  static constexpr bool has_c = false;
+  RNNBENCH_HOST_DEVICE static constexpr bool adds_products(int) { return true; }
+  template <class T>
+  RNNBENCH_HOST_DEVICE static void update(const T (&x)[gates], const T (&a)[gates], T& h, T&) {
+    h = tanh_gate(x[0] + a[0]);
+  }
+};
+
+struct RnnRelu {
+  static constexpr int gates = 1;
+  static constexpr bool has_c = false;
+  RNNBENCH_HOST_DEVICE static constexpr bool adds_products(int) { return true; }
+  template <class T>
+  RNNBENCH_HOST_DEVICE static void update(const T (&x)[gates], const T (&a)[gates], T& h, T&) {
+    const T sum = x[0] + a[0];
+    h = sum < T(0) ? T(0) : sum;  // written so that a NaN stays one
+  }
+};
+
+/// Rows r, z, n; reset after the product, as torch, cuDNN and oneDNN's LBR GRU have it.
+struct Gru {
+  static constexpr int gates = 3;
+  static constexpr bool has_c = false;
+  RNNBENCH_HOST_DEVICE static constexpr bool adds_products(int gate) { return gate < 2; }
+  template <class T>
+  RNNBENCH_HOST_DEVICE static void update(const T (&x)[gates], const T (&a)[gates], T& h, T&) {
+    const T r = sigmoid(x[0] + a[0]);
+    const T z = sigmoid(x[1] + a[1]);
+    const T n = tanh_gate(x[2] + r * a[2]);
+    h = n + z * (h - n);
+  }
+};
+
+/// Rows i, f, g, o.
+struct Lstm {
+  static constexpr int gates = 4;
+  static constexpr bool has_c = true;
+  RNNBENCH_HOST_DEVICE static constexpr bool adds_products(int) { return true; }
+  template <class T>
+  RNNBENCH_HOST_DEVICE static void update(const T (&x)[gates], const T (&a)[gates], T& h, T& c) {
+    const T i = sigmoid(x[0] + a[0]);
+    const T f = sigmoid(x[1] + a[1]);
+    const T g = tanh_gate(x[2] + a[2]);
+    const T o = sigmoid(x[3] + a[3]);
+    c = f * c + i * g;
+    h = o * tanh_gate(c);
+  }
+};
+
+/// Calls f with the policy of `cell`: `with_cell(p.cell, [&](auto cell) { run<decltype(cell)>();
+/// })`.
+template <class F>
+decltype(auto) with_cell(Cell cell, F&& f) {
+  switch (cell) {
+    case Cell::rnn_tanh:
+      return f(RnnTanh{});
+    case Cell::rnn_relu:
+      return f(RnnRelu{});
+    case Cell::gru:
+      return f(Gru{});
+    case Cell::lstm:
+      break;
+  }
+  return f(Lstm{});
+}
+
+}  // namespace rnnbench
