@@ -29,6 +29,8 @@ struct DeviceInfo {
   double llc_bytes = 0;      // last cache level, whole device
   double fma_per_clock = 0;  // f32 multiply-adds per clock and unit, 0 where unknown
   std::vector<std::pair<std::string, std::string>> card;  // label, value: in printing order
+
+  bool operator==(const DeviceInfo&) const = default;
 };
 
 /// Ceilings measured on this machine.
@@ -37,6 +39,8 @@ struct Peaks {
   std::map<std::string, double> gemm_flops_per_s;         // by dtype name
   std::vector<std::pair<int, double>> exchange_s;         // units taking part, seconds per barrier
   std::string how;                                        // one line: what was run
+
+  bool operator==(const Peaks&) const = default;
 };
 
 using Stream = void*;  // a cudaStream_t on a GPU, null on a CPU

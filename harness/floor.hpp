@@ -8,15 +8,31 @@
 
 namespace rnnbench {
 
-/// max(flops / peak, compulsory bytes / bandwidth, depth × min over feasible c of
-/// [exchange(c) + step flops / (c × rate per unit)]); see docs/measuring.md.
+/// max(flops_s, bytes_s, latency_s). Every term leaves out what an implementation might avoid, so
+/// that the floor stays under any time that can be measured:
+/// - flops_s: flops that the wanted outputs need, at the peak of the dtype. The peak is the
+/// measured
+///   GEMM rate; for f32 on a GPU the rate of its multiply-add units, where that is higher.
+///   (Products put together from several tensor-core products could go under it; nothing else can.)
+/// - bytes_s: compulsory bytes beyond the last-level cache at the measured copy bandwidth: what
+/// fits
+///   in the cache may have stayed there since the call before.
+/// - latency_s: batch rows and directions are independent chains, depth(p) steps long, each run by
+/// c
+///   units. A step of a chain costs its flops / (c × rate per unit) and, between two steps,
+///   exchange(c); products with the part of h that a unit made itself need not wait for the
+///   exchange. Hidden weights beyond what c units hold have to come in again each step, at most 64
+///   bytes a clock and unit. The cheapest c counts.
+/// A peak that was not measured charges nothing, but with no rate for the dtype there is no floor.
 struct Floor {
-  double seconds = 0;        // 0: unknown, no peaks for this device and dtype
-  double flops_s = 0;        // flops at the measured GEMM rate
-  double bytes_s = 0;        // compulsory bytes at the measured copy bandwidth
-  double latency_s = 0;      // the depth of the recurrence times its cheapest step
-  int units = 0;             // c that the cheapest step uses
-  std::string bound;         // "flops", "bytes" or "latency"
+  double seconds = 0;  // 0: unknown, no peaks for this device and dtype
+  double flops_s = 0;  // see above
+  double bytes_s = 0;
+  double latency_s = 0;
+  int units = 0;      // c of the cheapest step
+  std::string bound;  // which term is the floor: "flops", "bytes" or "latency"; empty if unknown
+
+  bool operator==(const Floor&) const = default;
 };
 
 Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks);

@@ -31,39 +31,45 @@ Outcome parse_outcome(std::string_view text);
 
 /// How close the outputs were to the float64 reference.
 struct Verification {
-  double max_error = 0;      // largest |got - reference| / scale over all checked outputs
-  double tolerance = 0;      // what was allowed, same unit
+  double max_error = 0;  // largest |got - reference| / scale over all checked outputs
+  double tolerance = 0;  // what was allowed, same unit
   std::string tolerance_rule;
-  std::string why;           // first violation or reason for mistrust: tensor, index, got, expected
+  std::string why;  // first violation or reason for mistrust: tensor, index, got, expected
   std::vector<std::string> checked;  // "twin T=1: output h_n", "T=512: output h_n", ...
+
+  bool operator==(const Verification&) const = default;
 };
 
 struct TimedSample {
   int round = 0;
   double seconds = 0;       // device time: CUDA events or steady clock
   double wall_seconds = 0;  // host clock around the call and a device-wide synchronisation
+
+  bool operator==(const TimedSample&) const = default;
 };
 
 /// One implementation on one problem.
 struct CaseResult {
   std::string scenario;
   Problem problem;
-  std::string impl;                 // "cpu:blas"
+  std::string impl;  // "cpu:blas"
   bool peer = false;
-  std::string mode = "eager";       // or "graph"
+  std::string mode = "eager";  // or "graph"
   Outcome outcome = Outcome::unverified;
-  std::string reason;               // why it is not `passed`, one line
-  std::string note;                 // what the kernel chose
-  std::string reproduce;            // the command line that runs this case again
+  std::string reason;     // why it is not `passed`, one line
+  std::string note;       // what the kernel chose
+  std::string reproduce;  // the command line that runs this case again
   Verification verification;
-  std::optional<double> setup_s;    // make: workspace, weight repacking
+  std::optional<double> setup_s;      // make: workspace, weight repacking
   std::optional<double> projected_s;  // over budget only: a projection, not a measurement
   std::vector<TimedSample> samples;
-  std::optional<Summary> time;      // of samples' seconds; absent where there is no time
+  std::optional<Summary> time;  // of samples' seconds; absent where there is no time
   std::optional<Summary> wall;
   Floor floor;
   std::vector<std::pair<std::string, std::string>> device_state;  // clocks, throttling
   std::vector<std::string> warnings;
+
+  bool operator==(const CaseResult&) const = default;
 };
 
 /// Where and how the run was made.
@@ -72,6 +78,8 @@ struct Environment {
   std::vector<DeviceInfo> devices;
   std::map<std::string, Peaks> peaks;  // by device key "cpu", "cuda:0"
   std::map<std::string, std::string> tags;
+
+  bool operator==(const Environment&) const = default;
 };
 
 struct Protocol {
@@ -84,19 +92,23 @@ struct Protocol {
   bool graph = false;
   std::uint64_t seed = 1;
   bool verify = true;
-  bool measure = true;        // false: --verify-only
-  int bitwise = 0;            // repeats that must agree bit for bit
+  bool measure = true;  // false: --verify-only
+  int bitwise = 0;      // repeats that must agree bit for bit
   std::optional<double> rtol, atol;
+
+  bool operator==(const Protocol&) const = default;
 };
 
 struct RunResult {
-  std::string command;        // as typed
-  std::string started;        // ISO 8601 with zone
+  std::string command;  // as typed
+  std::string started;  // ISO 8601 with zone
   double elapsed_s = 0;
   bool interrupted = false;
   Environment environment;
   Protocol protocol;
   std::vector<CaseResult> cases;
+
+  bool operator==(const RunResult&) const = default;
 };
 
 /// 0 if every case that ran passed; 1 if one was incorrect, failed, crashed or timed out.

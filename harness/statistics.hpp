@@ -11,11 +11,16 @@ struct Summary {
   std::size_t n = 0;
   double median = 0, min = 0, p95 = 0, mad = 0, mean = 0;
   double ci_low = 0, ci_high = 0;  // 95 % bootstrap interval of the median
+
+  bool operator==(const Summary&) const = default;
 };
 
-/// `samples` must not be empty. With `groups` (one number per sample, e.g. its round) the bootstrap
-/// draws whole groups, because samples of one round are not independent. The result depends only on
-/// the arguments: resampling uses a fixed seed.
+/// Throws Error where `samples` is empty. `mad` is the plain median of |sample - median|. With
+/// `groups` (one number per sample, e.g. its round) the bootstrap draws whole groups, because
+/// samples of one round are not independent, and the interval is widened for the few groups there
+/// are; one group alone says nothing about the next, so it counts as no groups. An interval from
+/// fewer than six samples cannot reach 95 %: it is their full range at best. The result depends
+/// only on the arguments: resampling uses a fixed seed. 100 000 samples take some 10 ms.
 Summary summarize(const std::vector<double>& samples, const std::vector<int>& groups = {});
 
 double median(std::vector<double> values);

@@ -1,0 +1,64 @@
+#include "harness/result.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "harness/error.hpp"
+
+namespace rnnbench {
+namespace {
+
+constexpr std::array<std::pair<Outcome, std::string_view>, 9> outcomes{{
+    {Outcome::passed, "passed"},
+    {Outcome::mistrusted, "mistrusted"},
+    {Outcome::incorrect, "incorrect"},
+    {Outcome::failed, "failed"},
+    {Outcome::crashed, "crashed"},
+    {Outcome::timed_out, "timed out"},
+    {Outcome::unsupported, "unsupported"},
+    {Outcome::over_budget, "over budget"},
+    {Outcome::unverified, "unverified"},
+}};
+
+bool is_wrong(Outcome outcome) {
+  return outcome == Outcome::incorrect || outcome == Outcome::failed ||
+         outcome == Outcome::crashed || outcome == Outcome::timed_out;
+}
+
+}  // namespace
+
+std::string_view name(Outcome outcome) {
+  for (const auto& [value, word] : outcomes)
+    if (value == outcome) return word;
+  return "?";
+}
+
+Outcome parse_outcome(std::string_view text) {
+  std::string all;
+  for (const auto& [value, word] : outcomes) {
+    if (word == text) return value;
+    all += (all.empty() ? "" : ", ") + std::string(word);
+  }
+  throw UsageError("outcome '" + std::string(text) + "' is not known: expected one of " + all);
+}
+
+int exit_code(const RunResult& run) {
+  return std::any_of(run.cases.begin(), run.cases.end(),
+                     [](const CaseResult& c) { return is_wrong(c.outcome); })
+             ? 1
+             : 0;
+}
+
+std::optional<std::size_t> fastest(const RunResult& run, const std::string& scenario,
+                                   const std::string& problem_id) {
+  std::optional<std::size_t> best;
+  for (std::size_t k = 0; k < run.cases.size(); ++k) {
+    const CaseResult& c = run.cases[k];
+    if (c.outcome != Outcome::passed || !c.time || c.scenario != scenario) continue;
+    if (id(c.problem) != problem_id) continue;
+    if (!best || c.time->median < run.cases[*best].time->median) best = k;
+  }
+  return best;
+}
+
+}  // namespace rnnbench
