@@ -39,17 +39,15 @@ install(FILES ${PROJECT_BINARY_DIR}/generated/rnnbench-config.cmake
 
 # The shared libraries that a bare machine lacks, under the names the loader asks for. Left to the
 # system: the C and C++ runtimes, the driver, and CUDA's libraries (found when they are opened).
-set(rnnbench_loaded "")
-foreach(target rnnbench rnnbench_core rnnbench_cpu)
-  list(APPEND rnnbench_loaded "$<TARGET_FILE:${target}>")
-endforeach()
 install(CODE "
   file(GET_RUNTIME_DEPENDENCIES
-    EXECUTABLES ${rnnbench_loaded}
+    EXECUTABLES \"$<TARGET_FILE:rnnbench>\"
+    LIBRARIES \"$<TARGET_FILE:rnnbench_core>\"
+    MODULES \"$<TARGET_FILE:rnnbench_cpu>\"
     RESOLVED_DEPENDENCIES_VAR found
     PRE_EXCLUDE_REGEXES
-      [[^(ld-|libc|libm|libmvec|libdl|librt|libpthread|libresolv|libstdc[+][+]|libgcc_s)[.-]]]
-      [[^lib(cuda|cudart|cublas|cublasLt|nvidia-.*|rnnbench)[.]]])
+      \"^ld-|^lib(c|m|mvec|dl|rt|pthread|resolv|stdc[+][+]|gcc_s)[.]\"
+      \"^lib(cuda|cudart|cublas|cublasLt|nvidia-.*|rnnbench)[.]\")
   foreach(library IN LISTS found)
     file(REAL_PATH \"\${library}\" real)
     get_filename_component(name \"\${library}\" NAME)

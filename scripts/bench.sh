@@ -7,8 +7,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 [ $# -gt 0 ] || set -- --scenario gru_bidir
 
-# shellcheck disable=SC2086
-install_packages $run_packages
+install_run_packages
 
 cuda=${RNNBENCH_CUDA:-}
 if [ -z "$cuda" ]; then

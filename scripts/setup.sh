@@ -1,6 +1,8 @@
-# shellcheck shell=bash disable=SC2034  # sourced: its variables are used elsewhere
-# Shared by bench.sh and test.sh: packages, the CUDA decision, configuring and building. Sourced.
-# Environment: RNNBENCH_SETUP=skip installs nothing (an administrator did, or there is no network).
+#!/usr/bin/env bash
+# Packages, the CUDA decision, configuring and building: what bench.sh and test.sh share.
+#   scripts/setup.sh [test]     installs the packages of bench.sh, or of test.sh, and nothing else
+# RNNBENCH_SETUP=skip installs nothing (an administrator did, or there is no network).
+# shellcheck disable=SC2034  # its variables are used by those that source it
 
 # All names are the same on Debian 12 and Ubuntu 24.04.
 run_packages="g++ cmake ninja-build libbenchmark-dev libcli11-dev libfmt-dev nlohmann-json3-dev
@@ -62,12 +64,18 @@ install_packages() {
   rm -f "$log"
 }
 
-# The packages of "$@" that apt knows of and that are not installed yet.
-available() {
+install_run_packages() {
+  # shellcheck disable=SC2086  # a list of words
+  install_packages $run_packages
+}
+
+install_test_packages() {
+  # shellcheck disable=SC2086
+  install_packages $run_packages $test_packages
   local package
-  for package in $(missing "$@"); do
+  for package in $optional_test_packages; do
     if command -v apt-cache >/dev/null && apt-cache show "$package" >/dev/null 2>&1; then
-      echo "$package"
+      install_packages "$package"
     fi
   done
 }
@@ -114,3 +122,12 @@ quietly() {
   fi
   rm -f "$log"
 }
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  set -euo pipefail
+  case ${1:-} in
+    '') install_run_packages ;;
+    test) install_test_packages ;;
+    *) say "expected nothing or 'test', found '$1'" && exit 2 ;;
+  esac
+fi

@@ -6,10 +6,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-# shellcheck disable=SC2086
-install_packages $run_packages $test_packages
-# shellcheck disable=SC2046,SC2086
-install_packages $(available $optional_test_packages)
+install_test_packages
 
 cuda=${RNNBENCH_CUDA:-}
 if [ -z "$cuda" ]; then

@@ -1,0 +1,118 @@
+"""Who may include whom. The table below is the rule; the tests apply it to every source file."""
+
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SUFFIXES = {".cpp", ".hpp", ".cu", ".cuh"}
+# What an implementation, also one outside the project, sees of the harness.
+INTERFACE = {f"harness/{name}.hpp" for name in ("device", "error", "impl", "problem", "tensor")}
+PARSERS = re.compile(r"^(toml\+\+|nlohmann)/")
+
+
+def includes(text):
+    """[(name, quoted)] of every include directive."""
+    found = re.findall(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', text, re.MULTILINE)
+    return [(quoted or angled, bool(quoted)) for quoted, angled in found]
+
+
+def own_includes(text):
+    return [name for name, quoted in includes(text) if quoted]
+
+
+def closure(start, read):
+    """`start` and every project file it includes, directly or not. read(path): text or None."""
+    seen, todo = set(), [start]
+    while todo:
+        path = todo.pop()
+        text = read(path)
+        if path in seen or text is None:
+            continue
+        seen.add(path)
+        todo += own_includes(text)
+    return seen
+
+
+def violations(path, read):
+    """Lines that say which include of `path` breaks a rule."""
+    found = []
+
+    def check(allowed, rule):
+        found.extend(f"{path}: {name}: {rule}" for name in own_includes(read(path))
+                     if not allowed(name))
+
+    if path.startswith("impls/"):
+        own = path.rsplit(".", 1)[0] + ".hpp"
+        check(lambda name: name in INTERFACE or name == own
+              or name.startswith(("impls/cells/", "impls/common/")),
+              "implementations see the interface, impls/cells and impls/common")
+    elif path.startswith("reports/"):
+        results = closure("harness/result.hpp", read)
+        check(lambda name: name in results or name == "harness/error.hpp"
+              or name.startswith("reports/"),
+              "reports see the result and what it is made of")
+    elif path.startswith("harness/") and path != "harness/main.cpp":
+        check(lambda name: not name.startswith(("impls/", "reports/")),
+              "only main.cpp knows implementations and reports")
+    if path.endswith((".cu", ".cuh")):
+        for reached in sorted(closure(path, read)):
+            found += [f"{path}: {name} (through {reached}): no parsers in CUDA files"
+                      for name, _ in includes(read(reached)) if PARSERS.match(name)]
+    return found
+
+
+def read_file(path):
+    file = ROOT / path
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def sources():
+    for folder in ("harness", "impls", "reports"):
+        for file in sorted((ROOT / folder).rglob("*")):
+            if file.suffix in SUFFIXES:
+                yield file.relative_to(ROOT).as_posix()
+
+
+class Project(unittest.TestCase):
+    def test_every_file_keeps_to_its_layer(self):
+        found = [line for path in sources() for line in violations(path, read_file)]
+        self.assertEqual(found, [], "\n" + "\n".join(found))
+
+    def test_interface_needs_nothing_but_itself(self):
+        for header in sorted(INTERFACE):
+            self.assertLessEqual(closure(header, read_file), INTERFACE, header)
+
+
+class Rules(unittest.TestCase):
+    """Each rule refuses what it is there for."""
+
+    def check(self, path, text, **others):
+        files = {path: text, **{name.replace("__", "/") + ".hpp": body
+                                for name, body in others.items()}}
+        return violations(path, files.get)
+
+    def test_implementation_may_not_see_another_or_the_engine(self):
+        self.assertEqual(self.check("impls/cpu/a.cpp", '#include "harness/impl.hpp"\n'
+                                    '#include "impls/cells/gru.hpp"\n#include <vector>\n'), [])
+        self.assertTrue(self.check("impls/cpu/a.cpp", '#include "impls/cpu/b.hpp"\n'))
+        self.assertTrue(self.check("impls/cuda/a.cu", '  #  include "harness/verify.hpp"\n'))
+
+    def test_reports_see_results_only(self):
+        result = '#include "harness/problem.hpp"\n'
+        self.assertEqual(self.check("reports/csv.cpp", '#include "harness/problem.hpp"\n',
+                                    harness__result=result, harness__problem=""), [])
+        self.assertTrue(self.check("reports/csv.cpp", '#include "harness/worker.hpp"\n',
+                                   harness__result=result))
+
+    def test_harness_sees_neither(self):
+        self.assertTrue(self.check("harness/run.cpp", '#include "reports/csv.hpp"\n'))
+        self.assertEqual(self.check("harness/main.cpp", '#include "reports/csv.hpp"\n'), [])
+
+    def test_no_parser_reaches_a_cuda_file(self):
+        self.assertTrue(self.check("impls/cuda/a.cu", '#include "harness/impl.hpp"\n',
+                                   harness__impl="#include <nlohmann/json.hpp>\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
