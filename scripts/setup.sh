@@ -74,7 +74,7 @@ install_test_packages() {
   install_packages $run_packages $test_packages
   local package
   for package in $optional_test_packages; do
-    if command -v apt-cache >/dev/null && apt-cache show "$package" >/dev/null 2>&1; then
+    if [ -n "$(missing "$package")" ] && apt-cache show "$package" >/dev/null 2>&1; then
       install_packages "$package"
     fi
   done
