@@ -26,8 +26,9 @@ files() {
 }
 
 if [ "$what" != tidy ]; then
-  need clang-format
-  files cpp hpp cu cuh | xargs clang-format --dry-run -Werror
+  clang_format=$(command -v clang-format-14 || echo clang-format)
+  need "$clang_format"
+  files cpp hpp cu cuh | xargs "$clang_format" --dry-run -Werror
 fi
 if [ "$what" != format ]; then
   need clang-tidy
