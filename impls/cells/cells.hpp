@@ -28,27 +28,34 @@
 namespace rnnbench {
 namespace gate_maths {
 
-/// e^x in two parts, for x <= 0: e^x = scale + scale * excess. Kept apart because e^x - 1 near 0 is
-/// the excess alone, with no cancellation.
-template <class T>
+/// e^-|x| in two parts: scale + scale * excess. Kept apart because e^-|x| - 1 near 0 is the excess
+/// alone, with no cancellation.
 struct SplitExp {
-  T scale, excess;
+  float scale, excess;
 };
 
-/// Host only, f32. No branch and no call, so that a compiler can vectorise a loop over it. Below
-/// -87 (where e^x leaves the normal range) it stays at e^-87; a NaN comes out as NaN.
-RNNBENCH_HOST_DEVICE SplitExp<float> split_exp(float x) {
+template <class To, class From>
+RNNBENCH_HOST_DEVICE To bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+/// Host only. Selects are masks and there is no branch, call or floating-point comparison: those
+/// kept compilers from vectorising a loop over it, and then it costs six times as much. Beyond |x|
+/// = 87, where e^-|x| leaves the normal range, it stays at e^-87; a NaN comes out as NaN.
+RNNBENCH_HOST_DEVICE SplitExp split_exp(float x) {
+  const std::int32_t limit = 0x42ae0000, infinity = 0x7f800000;  // 87.0f, +inf
+  std::int32_t magnitude = bits_as<std::int32_t>(x) & 0x7fffffff;
+  const std::int32_t clamp = ((limit - magnitude) & (magnitude - infinity - 1)) >> 31;  // all bits
+  magnitude = (limit & clamp) | (magnitude & ~clamp);
+  const float y = -bits_as<float>(magnitude);
   const float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;  // n * ln2_high is exact
-  x = x < -87.0f ? -87.0f : x;
-  const float shifted = x * 1.44269504f + shifter;
+  const float shifted = y * 1.44269504f + shifter;
   const float n = shifted - shifter;
-  const float r = (x - n * ln2_high) - n * ln2_low;  // |r| <= ln(2) / 2
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits + 127u) << 23;
-  float scale = 0;
-  std::memcpy(&scale, &bits, sizeof scale);
+  const float r = (y - n * ln2_high) - n * ln2_low;  // |r| <= ln(2) / 2
   // Taylor to degree 7: the term left out is under 2^-24 of the sum at the ends of the interval.
   float q = 1.0f / 5040;
   q = q * r + 1.0f / 720;
@@ -56,33 +63,46 @@ RNNBENCH_HOST_DEVICE SplitExp<float> split_exp(float x) {
   q = q * r + 1.0f / 24;
   q = q * r + 1.0f / 6;
   q = q * r + 0.5f;
-  return {scale, r + r * r * q};
+  return {bits_as<float>((bits_as<std::uint32_t>(shifted) + 127u) << 23), r + r * r * q};
 }
 
-/// e^x for x <= 0.
+/// e^-|x|.
 template <class T>
-RNNBENCH_HOST_DEVICE T exp_of_negative(T x) {
+RNNBENCH_HOST_DEVICE T exp_minus_abs(T x) {
 #ifndef __CUDA_ARCH__
   if constexpr (std::is_same_v<T, float>) {
-    const SplitExp<float> e = split_exp(x);
+    const SplitExp e = split_exp(x);
     return e.scale + e.scale * e.excess;
   }
 #endif
-  using std::exp;
-  return exp(x);
+  using std::exp, std::fabs;
+  return exp(-fabs(x));
 }
 
-/// e^x - 1 for x <= 0, to a few ulp also near 0.
+/// e^-|x| - 1, to a few ulp also near 0.
 template <class T>
-RNNBENCH_HOST_DEVICE T expm1_of_negative(T x) {
+RNNBENCH_HOST_DEVICE T expm1_minus_abs(T x) {
 #ifndef __CUDA_ARCH__
   if constexpr (std::is_same_v<T, float>) {
-    const SplitExp<float> e = split_exp(x);
+    const SplitExp e = split_exp(x);
     return (e.scale - 1.0f) + e.scale * e.excess;
   }
 #endif
-  using std::expm1;
-  return expm1(x);
+  using std::expm1, std::fabs;
+  return expm1(-fabs(x));
+}
+
+/// `negative` where x has its sign bit set, else `positive`.
+template <class T>
+RNNBENCH_HOST_DEVICE T by_sign(T x, T negative, T positive) {
+#ifndef __CUDA_ARCH__
+  if constexpr (std::is_same_v<T, float>) {
+    const std::int32_t mask = bits_as<std::int32_t>(x) >> 31;
+    return bits_as<float>((bits_as<std::int32_t>(negative) & mask) |
+                          (bits_as<std::int32_t>(positive) & ~mask));
+  }
+#endif
+  return x < T(0) ? negative : positive;
 }
 
 /// a / b for b between 1 and 2.
@@ -100,16 +120,16 @@ RNNBENCH_HOST_DEVICE T divide(T a, T b) {
 /// ulp on both sides (f32: the left tail ends at e^-87 instead of 0 on the host).
 template <class T>
 RNNBENCH_HOST_DEVICE T sigmoid(T x) {
-  const T e = gate_maths::exp_of_negative(x < T(0) ? x : -x);
-  return gate_maths::divide(x < T(0) ? e : T(1), T(1) + e);
+  const T e = gate_maths::exp_minus_abs(x);
+  return gate_maths::divide(gate_maths::by_sign(x, e, T(1)), T(1) + e);
 }
 
 /// tanh(x) = -expm1(-2|x|) / (2 + expm1(-2|x|)) with the sign of x; a few ulp everywhere.
 template <class T>
 RNNBENCH_HOST_DEVICE T tanh_gate(T x) {
-  const T m = gate_maths::expm1_of_negative(T(2) * (x < T(0) ? x : -x));
-  const T t = gate_maths::divide(m, T(2) + m);  // <= 0
-  return x < T(0) ? t : -t;
+  using std::copysign;
+  const T m = gate_maths::expm1_minus_abs(T(2) * x);
+  return copysign(gate_maths::divide(m, T(2) + m), x);
 }
 
 struct RnnTanh {
