@@ -200,8 +200,8 @@ void run_head(const Problem& p, int threads, const ProductKernel& kernel, const 
   const std::int64_t features = p.directions * p.hidden;
   Rows rows = sequence_rows(p, features);
   rows.f64 = output;
-  if (p.head_at == HeadAt::last_step) rows.f64 += (p.seq - 1) * rows.step_stride;
   const bool last = p.head_at == HeadAt::last_step;
+  if (last) rows.f64 += (p.seq - 1) * rows.step_stride;
   const Rows place = sequence_rows(p, p.head);
   const std::int64_t total = last ? p.batch : p.seq * p.batch, ldc = padded(p.head, kernel);
   const std::int64_t stretch = std::max<std::int64_t>(1024, (std::int64_t{1} << 21) / ldc);
@@ -268,7 +268,6 @@ Reference reference(const Problem& p, const std::vector<HostTensor>& inputs, int
   std::vector<double>& output = result[0].values;
   double* h = result[1].values.data();
   double* c = lstm ? result[2].values.data() : nullptr;
-
   std::size_t next = lstm ? 3 : 2;
   const auto take = [&] { return inputs[next++].values.data(); };
   std::vector<double> below;  // the output of the layer below
