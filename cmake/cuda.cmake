@@ -17,11 +17,18 @@ if(NOT CMAKE_CUDA_COMPILER)
   return()
 endif()
 
-# Named, never `native`: building works on a machine with no GPU.
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-  set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90 CACHE STRING "CUDA architectures")
-endif()
+set(architectures_given ${CMAKE_CUDA_ARCHITECTURES})
 enable_language(CUDA)
+# Named, never `native`: building works on a machine with no GPU. The last one carries PTX, which newer
+# chips can run.
+if(NOT architectures_given AND NOT DEFINED ENV{CUDAARCHS})
+  if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.8)
+    set(architectures 80-real 86-real 89-real 90)
+  else()
+    set(architectures 80-real 86-real 89-real 90-real 100-real 120)
+  endif()
+  set(CMAKE_CUDA_ARCHITECTURES ${architectures} CACHE STRING "CUDA architectures" FORCE)
+endif()
 foreach(kind STANDARD EXTENSION)  # CMake before 3.25.2 does not know CUDA 20
   if(NOT CMAKE_CUDA20_${kind}_COMPILE_OPTION)
     set(CMAKE_CUDA20_${kind}_COMPILE_OPTION -std=c++20)

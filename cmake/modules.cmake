@@ -26,6 +26,8 @@ endif()
 if(RNNBENCH_WITH_CUDA)
   file(GLOB cuda_sources CONFIGURE_DEPENDS impls/cuda/*.cu impls/cuda/*.cpp impls/peers/*.cu)
   rnnbench_module(cuda ${cuda_sources})
-  target_link_libraries(rnnbench_cuda PRIVATE CUDA::cudart_static CUDA::cublas ${CMAKE_DL_LIBS})
-  set_target_properties(rnnbench_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+  # cuBLAS is opened when first used: its folder is on the run path, the library is not linked.
+  target_link_libraries(rnnbench_cuda PRIVATE CUDA::cudart_static fmt::fmt ${CMAKE_DL_LIBS})
+  set_target_properties(rnnbench_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static
+    BUILD_RPATH "${CUDAToolkit_LIBRARY_DIR}" INSTALL_RPATH "$ORIGIN/..;${CUDAToolkit_LIBRARY_DIR}")
 endif()

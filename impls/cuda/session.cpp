@@ -1,0 +1,139 @@
+// The CUDA backend: one device's memory, copies, timing and graphs.
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+
+#include "harness/impl.hpp"
+#include "impls/common/cuda_backend.cuh"
+#include "impls/common/cuda_check.cuh"
+
+namespace rnnbench {
+namespace {
+
+/// A kernel's launches as one graph; everything else is the kernel's own.
+class GraphKernel final : public Kernel {
+ public:
+  GraphKernel(Kernel& kernel, cudaStream_t stream) : kernel_(kernel) {
+    RNNBENCH_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    try {
+      kernel.launch(stream);
+    } catch (const std::exception& failure) {
+      cudaGraph_t partial = nullptr;
+      (void)cudaStreamEndCapture(stream, &partial);
+      if (partial) (void)cudaGraphDestroy(partial);
+      (void)cudaGetLastError();
+      throw Error(fmt::format("cannot be recorded as a graph: {}", failure.what()));
+    }
+    const cudaError_t ended = cudaStreamEndCapture(stream, &graph_);
+    if (ended != cudaSuccess) {
+      (void)cudaGetLastError();
+      throw Error(fmt::format(
+          "cannot be recorded as a graph: a call in launch broke the capture of its stream: {}",
+          cudaGetErrorString(ended)));
+    }
+    const cudaError_t made = cudaGraphInstantiate(&executable_, graph_, 0);
+    if (made == cudaSuccess) (void)cudaGraphUpload(executable_, stream);
+    if (made != cudaSuccess) {
+      (void)cudaGraphDestroy(graph_);
+      cuda_check(made, "cudaGraphInstantiate", __FILE__, __LINE__);
+    }
+    (void)cudaGraphGetNodes(graph_, nullptr, &nodes_);
+  }
+  GraphKernel(const GraphKernel&) = delete;
+  GraphKernel& operator=(const GraphKernel&) = delete;
+  ~GraphKernel() override {
+    (void)cudaGraphExecDestroy(executable_);
+    (void)cudaGraphDestroy(graph_);
+  }
+
+  void launch(Stream stream) override {
+    RNNBENCH_CUDA(cudaGraphLaunch(executable_, static_cast<cudaStream_t>(stream)));
+  }
+  void reset(Stream stream) override { kernel_.reset(stream); }
+  std::string note() const override {
+    const std::string own = kernel_.note();
+    return fmt::format("{}{}graph of {} nodes", own, own.empty() ? "" : ", ", nodes_);
+  }
+
+ private:
+  Kernel& kernel_;
+  cudaGraph_t graph_ = nullptr;
+  cudaGraphExec_t executable_ = nullptr;
+  std::size_t nodes_ = 0;
+};
+
+class CudaSession final : public Session {
+ public:
+  explicit CudaSession(int index) : info_(cuda_device(index)) {
+    std::array<char, 32> bus_id{};
+    RNNBENCH_CUDA(cudaDeviceGetPCIBusId(bus_id.data(), static_cast<int>(bus_id.size()), index));
+    bus_id_ = bus_id.data();
+  }
+
+  void* allocate(std::size_t bytes) override { return cuda_allocate(bytes); }
+  void release(void* pointer) noexcept override { (void)cudaFree(pointer); }
+  void copy_in(void* device, const void* host, std::size_t bytes) override {
+    RNNBENCH_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_));
+    RNNBENCH_CUDA(cudaStreamSynchronize(stream_));
+  }
+  void copy_out(void* host, const void* device, std::size_t bytes) override {
+    RNNBENCH_CUDA(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_));
+    RNNBENCH_CUDA(cudaStreamSynchronize(stream_));
+  }
+  void copy_on_device(void* to, const void* from, std::size_t bytes) override {
+    RNNBENCH_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
+  }
+  void fill(void* device, unsigned char byte, std::size_t bytes) override {
+    RNNBENCH_CUDA(cudaMemsetAsync(device, byte, bytes, stream_));
+  }
+  Stream stream() override { return static_cast<cudaStream_t>(stream_); }
+  void synchronize() override { RNNBENCH_CUDA(cudaDeviceSynchronize()); }
+
+  Sample time(Kernel& kernel) override {
+    using Clock = std::chrono::steady_clock;
+    RNNBENCH_CUDA(cudaDeviceSynchronize());
+    const auto start = Clock::now();
+    RNNBENCH_CUDA(cudaEventRecord(start_, stream_));
+    kernel.launch(stream());
+    RNNBENCH_CUDA(cudaEventRecord(stop_, stream_));
+    RNNBENCH_CUDA(cudaDeviceSynchronize());
+    const std::chrono::duration<double> wall = Clock::now() - start;
+    return {.device_s = seconds_between(start_, stop_), .wall_s = wall.count()};
+  }
+
+  std::unique_ptr<Kernel> record(Kernel& kernel) override {
+    return std::make_unique<GraphKernel>(kernel, stream_);
+  }
+  std::size_t llc_bytes() const override { return static_cast<std::size_t>(info_.llc_bytes); }
+  Peaks calibrate() override { return cuda_calibrate(info_, stream_); }
+  LabelledValues state() override { return nvml_state(bus_id_); }
+  bool reference(const Problem& p, const std::vector<const float*>& in,
+                 const std::vector<double*>& out) override {
+    cuda_reference(p, in, out, stream_);
+    return true;
+  }
+
+ private:
+  DeviceInfo info_;
+  std::string bus_id_;
+  CudaStream stream_;
+  CudaEvent start_, stop_;
+};
+
+std::unique_ptr<Session> open_session(const SessionOptions& options) {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+    std::string why;
+    cuda_devices(why);
+    throw Error(why);
+  }
+  if (options.index < 0 || options.index >= count)
+    throw UsageError(fmt::format("there is no device cuda:{}: {} found", options.index, count));
+  return std::make_unique<CudaSession>(options.index);
+}
+
+RNNBENCH_BACKEND({.kind = Device::cuda, .list = cuda_devices, .open = open_session});
+
+}  // namespace
+}  // namespace rnnbench
