@@ -84,7 +84,7 @@ struct Environment {
 
 struct Protocol {
   int rounds = 9;             // --repetitions: interleaved rounds
-  double min_time_s = 0.5;    // per case over all rounds
+  double min_time_s = 0.1;    // per case over all rounds
   int warmup = 1;             // discarded calls at the start of every turn, at least
   double budget_s = 5;        // longest single run
   double timeout_s = 120;     // longest silence of a worker

@@ -19,10 +19,17 @@ struct Tolerance {
 /// 4·ceil(log2(K·T))·eps(dtype)·L with K the longest product; `--rtol`/`--atol` replace it.
 Tolerance tolerance_for(const Problem& p, const Protocol& protocol);
 
-/// Compares one output: every element finite and |got - want| <= tolerance * max(|want|, scale),
-/// scale = the root mean square of `want`. Returns the largest relative error; on a violation (the
-/// first) fills `why` with tensor, index, got and expected.
+/// Compares one output: every element finite and
+/// |got - want| <= tolerance * max(|want|, scale) + atol, scale = the root mean square of `want`.
+/// Returns the largest relative error; on a violation (the first) fills `why` with tensor, index,
+/// got and expected.
 double compare(const TensorSpec& spec, const float* got, const double* want, double tolerance,
-               std::string& why);
+               double atol, std::string& why);
+
+/// Bit for bit; on a difference fills `why`.
+bool same_bits(const TensorSpec& spec, const float* first, const float* again, std::string& why);
+
+/// Share of exact zeros: outputs that are mostly zero match too much.
+double zero_share(const std::vector<double>& values);
 
 }  // namespace rnnbench

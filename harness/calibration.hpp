@@ -1,0 +1,26 @@
+// Measured ceilings of this machine's devices, kept between runs.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "harness/device.hpp"
+
+namespace rnnbench {
+
+/// "cpu" or "cuda:0".
+std::string device_key(const DeviceInfo& device);
+
+/// $RNNBENCH_CACHE, else $XDG_CACHE_HOME/rnnbench, else ~/.cache/rnnbench.
+std::filesystem::path cache_folder();
+
+/// What was kept for this very device (name, units, memory, card); nothing where none was or it
+/// cannot be read.
+std::optional<Peaks> kept_peaks(const DeviceInfo& device);
+
+/// Keeps them; `where` says the file, or why they could not be kept (that is no error).
+void keep_peaks(const DeviceInfo& device, const Peaks& peaks, std::string& where);
+
+}  // namespace rnnbench

@@ -1,0 +1,217 @@
+#include "harness/cli.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+
+#include "harness/build_info.hpp"
+#include "harness/error.hpp"
+
+namespace rnnbench {
+namespace {
+
+std::pair<std::string, std::string> key_value(const std::string& text, const char* flag) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos)
+    throw UsageError(fmt::format("{} '{}': expected name=value", flag, text));
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+DeviceChoice parse_device(const std::string& text) {
+  const auto colon = text.find(':');
+  const auto kind = text.substr(0, colon);
+  const auto index = colon == std::string::npos ? "0" : text.substr(colon + 1);
+  const bool digits = !index.empty() && index.size() < 4 &&
+                      index.find_first_not_of("0123456789") == std::string::npos;
+  if ((kind != "cpu" && kind != "cuda") || !digits)
+    throw UsageError(fmt::format("--device '{}': expected cpu, cuda or cuda:N", text));
+  return {kind == "cpu" ? Device::cpu : Device::cuda, std::stoi(index)};
+}
+
+/// What is kept as text until the parse is over, so that every mistake is reported the same way.
+struct Texts {
+  std::vector<std::string> devices, options, external, tags;
+  std::map<std::string, std::string> axes;
+  bool bidirectional = false, stateful = false, no_bias = false, no_color = false;
+  bool no_verify = false, verify_only = false, graph = false;
+};
+
+void add_selection(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* group = app.add_option_group("What to run");
+  group->add_option("--scenario", line.scenarios,
+                    "a name from scenarios/ or a path; repeatable (rnnbench list scenarios)");
+  group->add_flag("--quick", line.quick, "the scenario's quick variant");
+  group->add_option("--device", texts.devices,
+                    "cpu, cuda or cuda:N; default: a GPU where one answers, else the CPU")
+      ->delimiter(',');
+  group->add_option("--impl", line.impls, "only these implementations")->delimiter(',');
+  group->add_option("--skip-impl", line.skipped, "not these")->delimiter(',');
+  group->add_option("--filter", line.filter, "regular expression on scenario/problem/impl");
+  group->add_option("--plugin", line.plugins, "a shared library with implementations of yours");
+  group->add_option("--external", texts.external,
+                    "NAME='command': a program of yours that speaks the worker protocol");
+  group->add_option("--option", texts.options, "name=value, handed to the implementations");
+  group->add_option("--threads", line.threads, "CPU threads; 0: all cores")
+      ->check(CLI::Range(0, 4096));
+}
+
+void add_axes(CLI::App& app, Texts& texts) {
+  auto* group = app.add_option_group(
+      "Sizes", "replace the scenario's axes, or make a problem without a file; lists 1,16,64, "
+               "ranges 256:1024:256 (start:stop:stride), pow2:64:1024");
+  const auto axis = [&](const char* flag, const char* key, const char* help) {
+    group->add_option(flag, texts.axes[key], help);
+  };
+  axis("--problem", "problem", "problem ids, as results print them");
+  axis("--cell", "cell", "rnn_tanh, rnn_relu, gru, lstm");
+  axis("--batch", "batch", "B");
+  axis("--seq", "seq", "T, time steps");
+  axis("--input", "input", "I, input features (default: H)");
+  axis("--hidden", "hidden", "H");
+  axis("--layers", "layers", "L");
+  axis("--dtype", "dtype", "f32, tf32, f16, bf16");
+  axis("--layout", "layout", "tbc or btc (batch_first)");
+  axis("--head", "head", "size of a linear head on the output");
+  axis("--head-at", "head_at", "every_step or last_step");
+  axis("--outputs", "outputs", "output, h_n, c_n");
+  group->add_flag("--bidirectional", texts.bidirectional, "both directions");
+  group->add_flag("--no-bias", texts.no_bias, "no biases");
+  group->add_flag("--stateful", texts.stateful, "the state is kept between calls");
+}
+
+void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* group = app.add_option_group("How to measure");
+  auto& p = line.protocol;
+  group->add_option("--repetitions", p.rounds, "interleaved rounds (9)")->check(CLI::Range(1, 10000));
+  group->add_option("--min-time", p.min_time_s, "seconds of samples a case (0.1)")
+      ->check(CLI::NonNegativeNumber);
+  group->add_option("--warmup", p.warmup, "discarded calls at the start of a turn (1)")
+      ->check(CLI::Range(0, 100000));
+  group->add_option("--budget", p.budget_s, "longest single call in seconds (5)")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--timeout", p.timeout_s, "longest silence of a worker in seconds (120)")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--cache", p.cache, "hot, cold or rotate (hot)")
+      ->check(CLI::IsMember({"hot", "cold", "rotate"}));
+  group->add_flag("--graph", texts.graph, "on a GPU also as a CUDA graph, in rows of its own");
+  group->add_option("--seed", line.seed, "of inputs, weights and the order of turns (1)");
+  group->add_flag("--verify-only", texts.verify_only, "no timing");
+  group->add_flag("--no-verify", texts.no_verify, "no checks; outcomes are 'unverified'");
+  group->add_option("--bitwise", line.bitwise, "repeats that must agree bit for bit")
+      ->check(CLI::Range(0, 100000));
+  group->add_option("--rtol", line.rtol, "relative tolerance instead of the derived one")
+      ->check(CLI::NonNegativeNumber);
+  group->add_option("--atol", line.atol, "absolute tolerance, added to it")
+      ->check(CLI::NonNegativeNumber);
+  group->add_flag("--profile", line.profile, "one bare call a case under NVTX, for ncu and nsys");
+  group->add_flag("--dry-run", line.dry_run, "list the cases and stop");
+  group->add_option("--require-ran", line.require_ran, "fail when fewer cases ran")
+      ->check(CLI::Range(0, 1000000));
+}
+
+void add_output(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* group = app.add_option_group("Output");
+  group->add_option("--out", line.out, "folder for the results (results/<scenario>-<time>)");
+  group->add_option("--format", line.formats, "console,json,csv,md")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"console", "json", "csv", "md"}));
+  group->add_option("--resume", line.resume, "continue the interrupted run in this folder");
+  group->add_option("--save-tensors", line.save_tensors,
+                    "folder for inputs, weights and outputs as .npy");
+  group->add_option("--tag", texts.tags, "key=value, kept in the results");
+  group->add_flag("--quiet", line.quiet, "no progress");
+  group->add_flag("--no-color", texts.no_color, "plain text");
+}
+
+void take_texts(CommandLine& line, const Texts& texts) {
+  for (const auto& text : texts.devices) line.devices.push_back(parse_device(text));
+  for (const auto& text : texts.options) line.options.insert(key_value(text, "--option"));
+  for (const auto& text : texts.tags) line.tags.insert(key_value(text, "--tag"));
+  for (const auto& text : texts.external) line.external.push_back(key_value(text, "--external"));
+  for (const auto& [key, value] : texts.axes)
+    if (!value.empty()) line.axes[key] = value;
+  if (texts.bidirectional) line.axes["bidirectional"] = "true";
+  if (texts.stateful) line.axes["stateful"] = "true";
+  if (texts.no_bias) line.axes["bias"] = "false";
+  line.color = !texts.no_color;
+  line.verify = !texts.no_verify;
+  line.measure = !texts.verify_only;
+  if (texts.graph) line.protocol.graph = true;
+  if (texts.no_verify && texts.verify_only)
+    throw UsageError("--verify-only and --no-verify leave nothing to do");
+  if (!line.benchmark.filter.empty()) line.filter = line.benchmark.filter;
+  if (line.benchmark.min_time.empty()) return;
+  auto text = line.benchmark.min_time;
+  if (text.ends_with('s')) text.pop_back();
+  try {
+    line.protocol.min_time_s = std::stod(text);
+  } catch (const std::exception&) {
+    throw UsageError(fmt::format("--benchmark_min_time={}: expected seconds, such as 0.5s",
+                                 line.benchmark.min_time));
+  }
+}
+
+/// CLI11's message in one line.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& exit_now) {
+  CommandLine line;
+  line.arguments = arguments;
+  Texts texts;
+  CLI::App app(
+      "rnnbench: which implementation of a recurrent layer is fastest on this machine, and why\n"
+      "  rnnbench --scenario gru_bidir            verify and time, then a table and files\n"
+      "  rnnbench --cell lstm --batch 1,16 --hidden 256:1024:256 --seq 100   without a file\n"
+      "Exit code: 0 all that ran passed; 1 one was incorrect, failed, crashed or timed out; 2 bad "
+      "usage.\nFlags that begin with --benchmark_ go to Google Benchmark.",
+      "rnnbench");
+  app.set_version_flag("--version", [] {
+    std::string text;
+    for (const auto& [label, value] : build_facts()) text += fmt::format("{}: {}\n", label, value);
+    return text;
+  });
+  add_selection(app, line, texts);
+  add_axes(app, texts);
+  add_protocol(app, line, texts);
+  add_output(app, line, texts);
+  auto* list = app.add_subcommand("list", "scenarios, implementations and devices");
+  list->add_option("what", line.list_what)
+      ->check(CLI::IsMember({"all", "scenarios", "impls", "devices"}));
+  list->add_option("--plugin", line.plugins);
+  auto* doctor = app.add_subcommand("doctor", "what this machine has, and its measured ceilings");
+  doctor->add_flag("--calibrate", line.calibrate, "measure the ceilings again, and keep them");
+  doctor->add_flag("--json", line.json, "as JSON");
+  auto* worker = app.add_subcommand("worker", "answer the worker protocol on standard input");
+  worker->group("");
+  worker->add_option("--module", line.worker_modules);
+  worker->add_option("--plugin", line.worker_plugins);
+
+  std::vector<std::string> ours, theirs;
+  for (const auto& argument : arguments)
+    (argument.starts_with("--benchmark_") ? theirs : ours).push_back(argument);
+  line.benchmark = read_benchmark_flags(theirs);
+  std::reverse(ours.begin(), ours.end());  // CLI11 takes them from the back
+  try {
+    app.parse(ours);
+  } catch (const CLI::Success& success) {  // --help, --version
+    app.exit(success, std::cout, std::cerr);
+    exit_now = true;
+    return line;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(one_line(error.what()) + " (see rnnbench --help)");
+  }
+  if (list->parsed()) line.command = Command::list;
+  if (doctor->parsed()) line.command = Command::doctor;
+  if (worker->parsed()) line.command = Command::worker;
+  take_texts(line, texts);
+  return line;
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,57 @@
+// The command line: words in, a plain struct out.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/rounds.hpp"
+#include "harness/scenario.hpp"
+
+namespace rnnbench {
+
+enum class Command { run, list, doctor, worker };
+
+struct DeviceChoice {
+  Device kind = Device::cpu;
+  int index = 0;
+};
+
+struct CommandLine {
+  Command command = Command::run;
+  std::vector<std::string> arguments;  // as typed, without the program
+
+  std::vector<std::string> scenarios;  // --scenario; empty: a problem from axes
+  AxisOverrides axes;
+  bool quick = false;
+  std::vector<DeviceChoice> devices;   // --device; empty: a GPU where one answers, else the CPU
+  std::vector<std::string> impls, skipped;
+  std::string filter;
+  std::map<std::string, std::string> options;
+  std::vector<std::string> plugins;
+  std::vector<std::pair<std::string, std::string>> external;
+  int threads = 0;
+
+  ProtocolOverrides protocol;
+  std::uint64_t seed = 1;
+  int bitwise = 0;
+  std::optional<double> rtol, atol;
+  bool verify = true, measure = true, dry_run = false, profile = false;
+  int require_ran = 0;
+
+  std::string out, resume, save_tensors;
+  std::vector<std::string> formats{"console", "json", "csv", "md"};
+  std::map<std::string, std::string> tags;
+  bool quiet = false, color = true;
+  BenchmarkFlags benchmark;
+
+  std::string list_what = "all";       // list: all, scenarios, impls or devices
+  bool calibrate = false, json = false;  // doctor
+  std::vector<std::string> worker_modules, worker_plugins;
+};
+
+/// Throws UsageError in one line. `--help` and `--version` print and set `exit_now`.
+CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& exit_now);
+
+}  // namespace rnnbench

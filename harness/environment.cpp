@@ -1,0 +1,59 @@
+#include "harness/environment.hpp"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+#include <fstream>
+
+#include "harness/build_info.hpp"
+
+namespace rnnbench {
+namespace {
+
+/// The value behind the first line of `file` that starts with `key`; "unknown" without one.
+std::string look_up(const char* file, const std::string& key, char separator) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(key)) continue;
+    const auto at = line.find(separator);
+    auto value = at == std::string::npos ? line : line.substr(at + 1);
+    value.erase(0, value.find_first_not_of(" \t\""));
+    while (!value.empty() && (value.back() == '"' || value.back() == ' ')) value.pop_back();
+    return value;
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> environment_facts() {
+  utsname system{};
+  uname(&system);
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"host", host.data()},
+      {"cpu", look_up("/proc/cpuinfo", "model name", ':')},
+      {"cores", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))},
+      {"memory", look_up("/proc/meminfo", "MemTotal", ':')},
+      {"load average", look_up("/proc/loadavg", "", '\0')},
+      {"os", look_up("/etc/os-release", "PRETTY_NAME", '=')},
+      {"kernel", fmt::format("{} {}", system.sysname, system.release)}};
+  const auto built = build_facts();
+  facts.insert(facts.end(), built.begin(), built.end());
+  return facts;
+}
+
+std::string now_iso() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  std::array<char, 64> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S%z", &local);
+  return text.data();
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,39 @@
+#include "harness/live_case.hpp"
+
+#include <utility>
+
+namespace rnnbench {
+
+std::unique_ptr<Remote> WorkerPool::start(std::size_t provider, Device device) {
+  auto remote = catalog_.take_describer(provider);
+  if (!remote)
+    remote = std::make_unique<Remote>(catalog_.providers()[provider].argv, timeout_s_);
+  remote->open(device, index_, threads_);
+  return remote;
+}
+
+Remote& WorkerPool::worker(std::size_t offer) {
+  auto& worker = workers_[offer];
+  const Offer& wanted = catalog_.offers()[offer];
+  if (!worker) worker = start(wanted.provider, wanted.device);
+  return *worker;
+}
+
+void WorkerPool::retire(std::size_t offer) { workers_.erase(offer); }
+
+Remote& WorkerPool::service(Device device) {
+  auto& worker = services_[device];
+  const auto& providers = catalog_.providers();
+  for (std::size_t k = 0; !worker && k < providers.size(); ++k)
+    if (providers[k].name == name(device)) worker = start(k, device);
+  if (!worker) throw Error("no module for " + std::string(name(device)) + " is loaded");
+  return *worker;
+}
+
+void LiveCase::end(Outcome outcome, std::string reason) {
+  live = false;
+  result.outcome = outcome;
+  result.reason = std::move(reason);
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,73 @@
+// A case on its way through the stages: one implementation, in one mode, on one problem.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/catalog.hpp"
+#include "harness/check.hpp"
+#include "harness/result.hpp"
+
+namespace rnnbench {
+
+/// One worker for each implementation, started when first needed and again after a failure.
+class WorkerPool {
+ public:
+  WorkerPool(Catalog& catalog, int device_index, int threads, double timeout_s)
+      : catalog_(catalog), index_(device_index), threads_(threads), timeout_s_(timeout_s) {}
+  /// The worker of one implementation (index into catalog.offers()), its device opened.
+  Remote& worker(std::size_t offer);
+  /// Ends it; the next call of `worker` starts a fresh one.
+  void retire(std::size_t offer);
+  /// A worker of the device's own module, for references, calibration and device state.
+  Remote& service(Device device);
+  void retire_service(Device device) { services_.erase(device); }
+
+ private:
+  std::unique_ptr<Remote> start(std::size_t provider, Device device);
+  Catalog& catalog_;
+  int index_, threads_;
+  double timeout_s_;
+  std::map<std::size_t, std::unique_ptr<Remote>> workers_;
+  std::map<Device, std::unique_ptr<Remote>> services_;
+};
+
+struct LiveCase {
+  CaseResult result;
+  std::size_t offer = 0;
+  std::string remote_name;  // of the implementation, as its worker knows it
+  bool deterministic = true;
+  bool graph = false;
+  bool live = true;       // false: has its outcome
+  double call_s = 0;      // last known time of one call at full length
+  int samples = 1;        // a turn
+  int rounds = 1;
+  int last_set = 0;       // input set of the last timed call
+
+  /// Ends the case with an outcome and its reason.
+  void end(Outcome outcome, std::string reason);
+};
+
+/// Does one stage of a case; whatever goes wrong becomes its outcome, and the worker is replaced.
+/// Only Interrupted passes through.
+template <class Stage>
+void attempt(LiveCase& live, WorkerPool& pool, const Stage& stage) {
+  if (!live.live) return;
+  try {
+    stage(pool.worker(live.offer));
+    return;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Incorrect& wrong) {
+    live.end(Outcome::incorrect, wrong.what());
+  } catch (const WorkerFailure& failure) {
+    live.end(failure.outcome, failure.what());
+  } catch (const std::exception& error) {
+    live.end(Outcome::failed, error.what());
+  }
+  pool.retire(live.offer);
+}
+
+}  // namespace rnnbench

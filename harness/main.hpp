@@ -1,0 +1,18 @@
+// The commands. These files alone see the engine and the writers.
+#pragma once
+
+#include "harness/catalog.hpp"
+#include "harness/cli.hpp"
+
+namespace rnnbench {
+
+/// Each returns the program's exit code.
+int run_command(const CommandLine& line);
+int list_command(const CommandLine& line);
+int doctor_command(const CommandLine& line);
+
+/// Kept ceilings of a device, or newly measured ones when there are none or `again` is set. `where`
+/// says in words where they come from.
+Peaks peaks_of(const DeviceInfo& device, Catalog& catalog, bool again, std::string& where);
+
+}  // namespace rnnbench

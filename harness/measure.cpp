@@ -1,0 +1,130 @@
+#include "harness/measure.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "harness/runner.hpp"
+#include "harness/verification.hpp"
+
+namespace rnnbench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A case whose calls are long gets fewer rounds rather than minutes of them.
+constexpr double longest_case_s = 8;
+constexpr int fewest_rounds = 3;
+constexpr double longest_warm_up_s = 0.2;
+constexpr double stable = 0.02;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<int> timing_sets() { return {1, 2}; }
+
+std::vector<Sample> timed(Remote& worker, LiveCase& live, int discard, int samples,
+                          const std::string& cache) {
+  const Timed result = worker.time(timed_key, discard, samples, cache, timing_sets());
+  live.last_set = result.last_set;
+  if (!result.violation.empty()) throw Incorrect("while timed: " + result.violation);
+  return result.samples;
+}
+
+double median_of(const std::vector<Sample>& samples) {
+  std::vector<double> seconds;
+  for (const auto& sample : samples) seconds.push_back(sample.device_s);
+  return median(seconds);
+}
+
+/// Calls in growing batches until two medians in a row agree, or the time for it is over.
+void warm_up(Remote& worker, LiveCase& live, const Protocol& protocol) {
+  const auto start = Clock::now();
+  double before = 0;
+  for (int calls = 0; seconds_since(start) + live.call_s < longest_warm_up_s;) {
+    const int batch = std::clamp(static_cast<int>(0.01 / std::max(live.call_s, 1e-7)), 1, 200);
+    const double now = median_of(timed(worker, live, 0, batch, protocol.cache));
+    calls += batch;
+    live.call_s = now;
+    if (calls > protocol.warmup && std::abs(now - before) < stable * now) return;
+    before = now;
+  }
+}
+
+void plan_rounds(LiveCase& live, const Protocol& protocol) {
+  const double call_s = std::max(live.call_s, 1e-7);
+  const double wanted = protocol.min_time_s / (protocol.rounds * call_s);
+  live.samples = std::clamp(static_cast<int>(std::ceil(wanted)), 1, 5000);
+  const double round_s = (live.samples + protocol.warmup) * call_s;
+  const int affordable = std::max(fewest_rounds, static_cast<int>(longest_case_s / round_s));
+  live.rounds = std::min(protocol.rounds, affordable);
+  if (live.rounds < protocol.rounds)
+    live.result.warnings.push_back(fmt::format("{} rounds instead of {}: one call takes {:.2g} s",
+                                               live.rounds, protocol.rounds, call_s));
+}
+
+Turn turn_of(LiveCase& live, WorkerPool& pool, const RunPlan& plan, int round) {
+  const auto& result = live.result;
+  auto name = fmt::format("{}/{}/{}{}", result.scenario, id(result.problem), result.impl,
+                          live.graph ? "/graph" : "");
+  return {std::move(name), live.samples, [&live, &pool, &plan, round](int count) {
+            std::vector<double> seconds;
+            attempt(live, pool, [&](Remote& worker) {
+              for (const auto& sample : timed(worker, live, std::max(1, plan.protocol.warmup),
+                                              count, plan.protocol.cache)) {
+                live.result.samples.push_back({round, sample.device_s, sample.wall_s});
+                seconds.push_back(sample.device_s);
+              }
+            });
+            if (!live.live) throw Error(live.result.reason);
+            return seconds;
+          }};
+}
+
+}  // namespace
+
+void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, const RunPlan& plan) {
+  int last = 0;
+  for (auto& live : cases)
+    attempt(live, pool, [&](Remote& worker) {
+      warm_up(worker, live, plan.protocol);
+      plan_rounds(live, plan.protocol);
+      last = std::max(last, live.rounds);
+    });
+  for (int round = 0; round < last; ++round) {
+    std::vector<Turn> turns;
+    for (auto& live : cases)
+      if (live.live && round < live.rounds) turns.push_back(turn_of(live, pool, plan, round));
+    std::shuffle(turns.begin(), turns.end(),
+                 std::mt19937_64(plan.protocol.seed * 1000 + static_cast<std::uint64_t>(round)));
+    if (!turns.empty()) rounds.round(turns);
+    if (interrupted()) throw Interrupted();
+  }
+}
+
+void summarize_samples(LiveCase& live) {
+  auto& result = live.result;
+  if (result.samples.empty()) return;
+  std::vector<double> device, wall;
+  std::vector<int> groups;
+  for (const auto& sample : result.samples) {
+    device.push_back(sample.seconds);
+    wall.push_back(sample.wall_seconds);
+    groups.push_back(sample.round);
+  }
+  result.time = summarize(device, groups);
+  result.wall = summarize(wall, groups);
+  // Work on a stream that the events do not see ends after them: the device-wide wait shows it.
+  const double hidden = result.wall->median - result.time->median;
+  if (hidden > 1e-4 && hidden > 0.5 * result.wall->median)
+    live.end(Outcome::mistrusted,
+             fmt::format("events say {:.3g} ms, a device-wide wait {:.3g} ms: work runs outside the "
+                         "timed stream",
+                         1e3 * result.time->median, 1e3 * result.wall->median));
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,180 @@
+#include "harness/problem_data.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "harness/error.hpp"
+
+namespace rnnbench {
+namespace {
+
+/// Lays tensors out in one piece of shared memory, each on a boundary of 256 bytes.
+class Layouter {
+ public:
+  TensorPlace add(const TensorSpec& spec) {
+    TensorPlace place;
+    place.name = spec.name;
+    place.shape = spec.shape;
+    place.offset = used_;
+    place.bytes = spec.elements() * sizeof(float);
+    used_ += (place.bytes + 255) / 256 * 256;
+    return place;
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  std::size_t used_ = 0;
+};
+
+void locate(std::vector<TensorPlace>& places, const SharedMemory& memory) {
+  for (auto& place : places) {
+    place.path = memory.path();
+    place.map_bytes = memory.size();
+  }
+}
+
+Reference take_reference_rows(const Problem& p, const Reference& pool, int first) {
+  Reference rows;
+  for (const auto& spec : tensor_specs(with_all_outputs(p))) {
+    if (spec.role != Role::output) continue;
+    for (const auto& pooled : pool)
+      if (pooled.spec.name == spec.name)
+        rows.push_back({spec, take_rows(pooled.values, pooled.spec.shape, batch_axis(p, spec.name),
+                                        first, p.batch)});
+  }
+  return rows;
+}
+
+}  // namespace
+
+ReferenceMaker cpu_reference(int threads) {
+  return [threads](const Problem& p, const std::vector<TensorPlace>& in) {
+    std::vector<HostTensor> tensors;
+    std::vector<SharedMemory> maps;
+    std::vector<std::string> paths;
+    std::size_t next = 0;
+    for (const auto& spec : tensor_specs(p)) {
+      if (spec.role == Role::output) continue;
+      const auto& place = in.at(next++);
+      auto found = std::find(paths.begin(), paths.end(), place.path);
+      if (found == paths.end()) {
+        maps.emplace_back(place.path, place.map_bytes);
+        paths.push_back(place.path);
+        found = paths.end() - 1;
+      }
+      const auto& map = maps[static_cast<std::size_t>(found - paths.begin())];
+      const auto* values = reinterpret_cast<const float*>(map.data() + place.offset);
+      tensors.push_back({spec, {values, values + spec.elements()}});
+    }
+    return reference(p, tensors, threads);
+  };
+}
+
+ProblemData::ProblemData(const Problem& problem, std::uint64_t seed)
+    : problem_(problem), pool_(problem) {
+  const Inputs inputs = make_inputs(problem, seed);
+  pool_ = inputs.pool;
+  std::vector<std::vector<HostTensor>> sets;
+  for (int k = 0; k < set_count; ++k) sets.push_back(input_set(problem, inputs, k));
+
+  Layouter layout;
+  for (const auto& tensor : inputs.tensors)
+    (tensor.spec.role == Role::weight ? weights_ : pool_inputs_)
+        .push_back(layout.add(tensor.spec));
+  for (const auto& set : sets) {
+    auto& places = sets_.emplace_back();
+    for (const auto& tensor : set) places.push_back(layout.add(tensor.spec));
+  }
+  memory_ = SharedMemory(layout.used());
+  locate(weights_, memory_);
+  locate(pool_inputs_, memory_);
+  const auto store = [&](const TensorPlace& place, const std::vector<float>& values) {
+    std::memcpy(memory_.data() + place.offset, values.data(), place.bytes);
+  };
+  std::size_t weight = 0, input = 0;
+  for (const auto& tensor : inputs.tensors)
+    store(tensor.spec.role == Role::weight ? weights_[weight++] : pool_inputs_[input++],
+          tensor.values);
+  for (std::size_t k = 0; k < sets.size(); ++k) {
+    locate(sets_[k], memory_);
+    for (std::size_t t = 0; t < sets[k].size(); ++t) store(sets_[k][t], sets[k][t].values);
+  }
+
+  Layouter output_layout;
+  for (const auto& spec : tensor_specs(with_all_outputs(problem))) {
+    if (spec.role != Role::output) continue;
+    outputs_places_.push_back(output_layout.add(spec));
+    output_names_.push_back(spec.name);
+  }
+  outputs_ = SharedMemory(output_layout.used());
+  locate(outputs_places_, outputs_);
+}
+
+std::vector<TensorPlace> ProblemData::with_weights(const std::vector<TensorPlace>& inputs) const {
+  std::vector<TensorPlace> all = inputs;
+  all.insert(all.end(), weights_.begin(), weights_.end());
+  return all;
+}
+
+void ProblemData::compute(const ReferenceMaker& make) {
+  pool_reference_ = make(pool_, with_weights(pool_inputs_));
+  if (!problem_.stateful) return;
+  // The state between calls is stored in the problem's storage type, so the next call's reference
+  // starts from the rounded state.
+  SharedMemory memory;
+  Reference before = first_call(0);
+  for (std::size_t k = 1; k < set_count; ++k) {
+    Layouter layout;
+    std::vector<TensorPlace> inputs = sets_[k];
+    for (auto& place : inputs)
+      if (place.name != "x") place.offset = layout.add({"", Role::input, Fill::unit, place.shape}).offset;
+    memory = SharedMemory(layout.used());
+    for (auto& place : inputs) {
+      if (place.name == "x") continue;
+      place.path = memory.path();
+      place.map_bytes = memory.size();
+      for (const auto& output : before) {
+        if (output.spec.name != (place.name == "h_0" ? "h_n" : "c_n")) continue;
+        auto* to = reinterpret_cast<float*>(memory.data() + place.offset);
+        for (std::size_t i = 0; i < output.values.size(); ++i)
+          to[i] = static_cast<float>(output.values[i]);
+      }
+    }
+    later_calls_.push_back(make(problem_, with_weights(inputs)));
+    before = later_calls_.back();
+  }
+}
+
+Reference ProblemData::first_call(int set) const {
+  return take_reference_rows(problem_, pool_reference_, set);
+}
+
+Reference ProblemData::call(int call) const {
+  if (call == 0 || !problem_.stateful) return first_call(call);
+  return later_calls_.at(static_cast<std::size_t>(call - 1));
+}
+
+Reference ProblemData::with_other_state(const ReferenceMaker& make) const {
+  std::vector<TensorPlace> inputs = sets_[0];
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    if (inputs[k].name != "x") inputs[k] = sets_[1][k];
+  return make(problem_, with_weights(inputs));
+}
+
+std::vector<TensorPlace> ProblemData::output_places(const Problem& p) const {
+  std::vector<TensorPlace> places;
+  for (const auto& spec : tensor_specs(p))
+    for (const auto& place : outputs_places_)
+      if (spec.role == Role::output && place.name == spec.name) places.push_back(place);
+  return places;
+}
+
+const float* ProblemData::fetched(const TensorPlace& place) const {
+  return reinterpret_cast<const float*>(outputs_.data() + place.offset);
+}
+
+const float* ProblemData::values(const TensorPlace& place) const {
+  return reinterpret_cast<const float*>(memory_.data() + place.offset);
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,208 @@
+#include "harness/runner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/floor.hpp"
+#include "harness/measure.hpp"
+#include "harness/npy.hpp"
+#include "harness/verification.hpp"
+
+namespace rnnbench {
+namespace {
+
+std::string reproduce(const LiveCase& live, const RunPlan& plan) {
+  const auto& p = plan.protocol;
+  std::string line = fmt::format("rnnbench --problem {} --impl {} --device {}", id(live.result.problem),
+                                 live.result.impl, name(plan.device.kind));
+  if (plan.device.index != 0) line += fmt::format(":{}", plan.device.index);
+  line += fmt::format(" --seed {} --cache {} --budget {:g}", p.seed, p.cache, p.budget_s);
+  if (live.graph) line += " --graph";
+  if (plan.threads != 0) line += fmt::format(" --threads {}", plan.threads);
+  for (const auto& [key, value] : plan.options) line += fmt::format(" --option {}={}", key, value);
+  return line;
+}
+
+/// The reference on the device that the cases run on where it has one; on the CPU otherwise.
+ReferenceMaker reference_for(const RunPlan& plan, WorkerPool& pool) {
+  if (plan.device.kind == Device::cpu) return cpu_reference(0);
+  return [&pool](const Problem& p, const std::vector<TensorPlace>& in) {
+    Reference result;
+    std::vector<TensorPlace> out;
+    std::size_t used = 0;
+    for (const auto& spec : tensor_specs(with_all_outputs(p))) {
+      if (spec.role != Role::output) continue;
+      const std::size_t bytes = spec.elements() * sizeof(double);
+      out.push_back({spec.name, "", 0, used, bytes, "f64", spec.shape});
+      used += (bytes + 255) / 256 * 256;
+      result.push_back({spec, {}});
+    }
+    const SharedMemory memory(used);
+    for (auto& place : out) {
+      place.path = memory.path();
+      place.map_bytes = memory.size();
+    }
+    if (!pool.service(Device::cuda).reference(p, in, out)) return cpu_reference(0)(p, in);
+    for (std::size_t k = 0; k < out.size(); ++k) {
+      const auto* values = reinterpret_cast<const double*>(memory.data() + out[k].offset);
+      result[k].values.assign(values, values + result[k].spec.elements());
+    }
+    return result;
+  };
+}
+
+/// The cases of one problem of one scenario, from start to finish.
+class ProblemRun {
+ public:
+  ProblemRun(const RunPlan& plan, const std::vector<PlannedCase>& planned, Catalog& catalog,
+             WorkerPool& pool)
+      : plan_(plan), pool_(pool), reference_(reference_for(plan, pool)) {
+    for (const auto& one : planned) {
+      const Scenario& scenario = plan.scenarios[one.scenario];
+      const Offer& offer = catalog.offers()[one.offer];
+      LiveCase& live = cases_.emplace_back();
+      live.offer = one.offer;
+      live.remote_name = offer.remote_name;
+      live.deterministic = offer.info.deterministic;
+      live.graph = one.graph;
+      live.result.scenario = scenario.name;
+      live.result.problem = scenario.problems[one.problem];
+      live.result.impl = offer.info.name;
+      live.result.peer = offer.info.peer;
+      live.result.mode = one.graph ? "graph" : "eager";
+      live.result.floor = floor_of(live.result.problem, plan.device, plan.peaks);
+      live.result.reproduce = reproduce(live, plan);
+      if (!one.unsupported.empty()) live.end(Outcome::unsupported, one.unsupported);
+    }
+  }
+
+  void run(Rounds& rounds) {
+    const Problem& problem = cases_.front().result.problem;
+    const Protocol& protocol = plan_.protocol;
+    if (protocol.verify && !plan_.profile)
+      verify_twins(problem, cases_, pool_, plan_, reference_, mistrust_);
+    if (any_live()) {
+      ProblemData data(problem, protocol.seed);
+      if (plan_.profile) return profile(data);
+      if (protocol.verify) {
+        data.compute(reference_);
+        const auto zeros = reason_for_mistrust(problem, data.first_call(0));
+        if (mistrust_.empty()) mistrust_ = zeros;
+        verify_full(data, cases_, pool_, plan_);
+        if (!plan_.save_tensors.empty()) save(data);
+      } else {
+        make_unverified(data);
+      }
+      if (protocol.measure) time(data, rounds);
+    }
+    for (auto& live : cases_) finish(live);
+  }
+
+  const std::vector<LiveCase>& cases() const { return cases_; }
+
+ private:
+  bool any_live() const {
+    return std::any_of(cases_.begin(), cases_.end(), [](const auto& c) { return c.live; });
+  }
+
+  void time(const ProblemData& data, Rounds& rounds) {
+    measure(cases_, pool_, rounds, plan_);
+    for (auto& live : cases_)
+      attempt(live, pool_, [&](Remote& worker) { live.result.device_state = worker.state(); });
+    if (plan_.protocol.verify) verify_after(data, cases_, pool_, plan_);
+    for (auto& live : cases_)
+      if (live.live) summarize_samples(live);
+  }
+
+  void make_unverified(const ProblemData& data) {
+    for (auto& live : cases_)
+      attempt(live, pool_, [&](Remote& worker) {
+        make_timed(live, worker, data, plan_);
+        live.call_s = worker.run(timed_key, 0, true, {}).wall_s;
+      });
+  }
+
+  void profile(const ProblemData& data) {
+    for (auto& live : cases_) {
+      attempt(live, pool_, [&](Remote& worker) {
+        make_timed(live, worker, data, plan_);
+        worker.profile(timed_key);
+        worker.drop(timed_key);
+      });
+      if (live.live) live.end(Outcome::unverified, "one bare pass for a profiler (--profile)");
+    }
+  }
+
+  /// Inputs, weights, the float64 answer and every implementation's outputs, as .npy files.
+  void save(const ProblemData& data) {
+    const auto folder = std::filesystem::path(plan_.save_tensors) / id(data.problem());
+    for (const auto* places : {&data.weights(), &data.sets()[0]})
+      for (const auto& place : *places)
+        write_npy(folder / (place.name + ".npy"), place.shape, data.values(place));
+    for (const auto& output : data.first_call(0))
+      write_npy(folder / "reference" / (output.spec.name + ".npy"), output.spec.shape,
+                output.values.data());
+    for (auto& live : cases_)
+      attempt(live, pool_, [&](Remote& worker) {
+        const auto places = data.output_places(data.problem());
+        worker.run(timed_key, 0, true, places);
+        std::string impl = live.result.impl + (live.graph ? "-graph" : "");
+        std::replace(impl.begin(), impl.end(), ':', '-');
+        for (const auto& place : places)
+          write_npy(folder / impl / (place.name + ".npy"), place.shape, data.fetched(place));
+      });
+  }
+
+  void finish(LiveCase& live) {
+    if (live.live) {
+      if (!plan_.protocol.verify)
+        live.end(Outcome::unverified, "verification was switched off (--no-verify)");
+      else if (!mistrust_.empty())
+        live.end(Outcome::mistrusted, mistrust_);
+      else
+        live.end(Outcome::passed, "");
+      attempt(live, pool_, [](Remote& worker) { worker.drop(timed_key); });
+    }
+    const auto outcome = live.result.outcome;
+    if (outcome == Outcome::passed || outcome == Outcome::unverified ||
+        outcome == Outcome::mistrusted)
+      return;
+    live.result.samples.clear();  // a case that is not right has no time
+    live.result.time.reset();
+    live.result.wall.reset();
+  }
+
+  const RunPlan& plan_;
+  WorkerPool& pool_;
+  ReferenceMaker reference_;
+  std::vector<LiveCase> cases_;
+  std::string mistrust_;
+};
+
+}  // namespace
+
+void run_cases(const RunPlan& plan, const std::vector<PlannedCase>& cases, Catalog& catalog,
+               Rounds& rounds, const RunEvents& events) {
+  WorkerPool pool(catalog, plan.device.index, plan.threads, plan.protocol.timeout_s);
+  for (std::size_t first = 0; first < cases.size();) {
+    std::size_t last = first;
+    std::vector<PlannedCase> group;
+    for (; last < cases.size() && cases[last].scenario == cases[first].scenario &&
+           cases[last].problem == cases[first].problem;
+         ++last)
+      if (!events.already_done(name_of(cases[last], plan, catalog))) group.push_back(cases[last]);
+    if (!group.empty()) {
+      const auto& scenario = plan.scenarios[group[0].scenario];
+      events.progress(scenario.name + "/" + id(scenario.problems[group[0].problem]), first,
+                      cases.size());
+      ProblemRun run(plan, group, catalog, pool);
+      run.run(rounds);
+      for (const auto& live : run.cases()) events.finished(live.result);
+    }
+    if (interrupted()) throw Interrupted();
+    first = last;
+  }
+}
+
+}  // namespace rnnbench

@@ -1,0 +1,135 @@
+#include "harness/verification.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/runner.hpp"
+
+namespace rnnbench {
+namespace {
+
+/// Twins use seeds of their own, so that nothing seen in one check is right in another.
+constexpr std::uint64_t twin_seed = 0x9E3779B97F4A7C15;
+
+Problem twin_of(const Problem& problem, std::int64_t seq) {
+  Problem twin = with_all_outputs(problem);
+  twin.seq = seq;
+  return twin;
+}
+
+void load_and_make(Remote& worker, const std::string& key, const Problem& problem,
+                   const ProblemData& data, LiveCase& live, const RunPlan& plan,
+                   const std::string& cache) {
+  worker.load(key, problem, data.weights(), data.sets());
+  const Made made =
+      worker.make(key, {live.remote_name, plan.options, live.graph, cache});
+  live.result.setup_s = made.setup_s;
+  live.result.note = made.note;
+}
+
+/// Two calls on different inputs; returns the faster one's seconds.
+double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan) {
+  const Problem& twin = data.problem();
+  load_and_make(worker, "twin", twin, data, live, plan, "hot");
+  const Subject subject{worker, "twin", twin, data};
+  double fastest = 1e30;
+  for (int call = 0; call < 2; ++call) {
+    const auto label = fmt::format("twin T={} call {}", twin.seq, call + 1);
+    fastest = std::min(fastest, check_call(subject, call, call == 0, data.call(call), plan.protocol,
+                                           label, live.result.verification));
+  }
+  worker.drop("twin");
+  return fastest;
+}
+
+void apply_budget(LiveCase& live, const Problem& problem, double first_s, double fifth_s,
+                  double budget_s) {
+  const double a_step = std::max(0.0, (fifth_s - first_s) / 4);
+  live.call_s = first_s + a_step * static_cast<double>(problem.seq - 1);
+  if (live.call_s <= budget_s) return;
+  live.result.projected_s = live.call_s;
+  live.end(Outcome::over_budget,
+           fmt::format("one call would take about {:.3g} s (projected from T = 1 and T = 5), the "
+                       "budget is {:g} s (--budget)",
+                       live.call_s, budget_s));
+}
+
+}  // namespace
+
+void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
+                  const RunPlan& plan, const ReferenceMaker& reference, std::string& mistrust) {
+  std::vector<double> first(cases.size()), fifth(cases.size());
+  for (const std::int64_t seq : {1, 2, 5}) {
+    if (std::none_of(cases.begin(), cases.end(), [](const auto& c) { return c.live; })) return;
+    ProblemData data(twin_of(problem, seq), plan.protocol.seed + twin_seed * static_cast<std::uint64_t>(seq));
+    data.compute(reference);
+    if (seq == 1) {
+      const double tolerance = tolerance_for(data.problem(), plan.protocol).value;
+      if (!distinguishable(data.first_call(0), data.with_other_state(reference), tolerance))
+        mistrust = "the initial state has no effect at T = 1: ignoring it would pass";
+    }
+    for (std::size_t k = 0; k < cases.size(); ++k)
+      attempt(cases[k], pool, [&](Remote& worker) {
+        const double took = check_twin(cases[k], worker, data, plan);
+        if (seq == 1) first[k] = took;
+        if (seq == 5) fifth[k] = took;
+      });
+  }
+  for (std::size_t k = 0; k < cases.size(); ++k)
+    if (cases[k].live)
+      apply_budget(cases[k], problem, first[k], fifth[k], plan.protocol.budget_s);
+}
+
+void make_timed(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan) {
+  load_and_make(worker, timed_key, live.result.problem, data, live, plan, plan.protocol.cache);
+}
+
+void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
+                 const RunPlan& plan) {
+  const Problem& problem = data.problem();
+  const Problem all = with_all_outputs(problem);
+  for (auto& live : cases)
+    attempt(live, pool, [&](Remote& worker) {
+      auto& record = live.result.verification;
+      const auto check = [&](const std::string& key, const Problem& p, int calls) {
+        for (int call = 0; call < calls; ++call) {
+          const double took =
+              check_call({worker, key, p, data}, call, call == 0, data.call(call), plan.protocol,
+                         fmt::format("T={} call {}", p.seq, call + 1), record);
+          live.call_s = call == 0 ? took : std::min(took, live.call_s);
+        }
+      };
+      if (!(all == problem)) {
+        load_and_make(worker, "full", all, data, live, plan, "hot");
+        check("full", all, 1);
+        if (plan.protocol.bitwise > 1 && live.deterministic)
+          check_bitwise({worker, "full", all, data}, plan.protocol.bitwise);
+        worker.drop("full");
+      }
+      make_timed(live, worker, data, plan);
+      check(timed_key, problem, problem.stateful ? ProblemData::set_count : 1);
+      if (all == problem && plan.protocol.bitwise > 1 && live.deterministic)
+        check_bitwise({worker, timed_key, problem, data}, plan.protocol.bitwise);
+    });
+}
+
+void verify_after(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
+                  const RunPlan& plan) {
+  const Problem& problem = data.problem();
+  for (auto& live : cases)
+    attempt(live, pool, [&](Remote& worker) {
+      const Subject subject{worker, timed_key, problem, data};
+      auto& record = live.result.verification;
+      if (problem.stateful) {
+        // The state has gone through an unknown number of calls: start anew, on other inputs.
+        check_call(subject, 1, true, data.first_call(1), plan.protocol, "after timing", record);
+        return;
+      }
+      worker.fetch(timed_key, poisoned_places(subject));
+      check_fetched(subject, data.first_call(live.last_set), plan.protocol, "last timed call",
+                    record);
+    });
+}
+
+}  // namespace rnnbench

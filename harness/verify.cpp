@@ -1,0 +1,89 @@
+#include "harness/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace rnnbench {
+namespace {
+
+/// Distance between 1 and the next number of the type the products are made of.
+double epsilon(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32: return std::ldexp(1.0, -23);
+    case Dtype::tf32:
+    case Dtype::f16: return std::ldexp(1.0, -10);
+    case Dtype::bf16: return std::ldexp(1.0, -7);
+  }
+  return 0;
+}
+
+std::string position(std::size_t flat, const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (auto extent = shape.rbegin(); extent != shape.rend(); ++extent) {
+    const auto size = static_cast<std::size_t>(*extent);
+    text = fmt::format("{}{}{}", flat % size, text.empty() ? "" : ", ", text);
+    flat /= size;
+  }
+  return "[" + text + "]";
+}
+
+}  // namespace
+
+Tolerance tolerance_for(const Problem& p, const Protocol& protocol) {
+  // As benchdnn bounds its RNNs: rounding of K-long sums grows with log2 K when products are summed
+  // in blocks, errors fed back over T steps add another log2 T, and each layer reads the one below.
+  std::int64_t longest = p.hidden;
+  for (int layer = 0; layer < std::min(p.layers, 2); ++layer)
+    longest = std::max(longest, layer_input(p, layer) + p.hidden);
+  const double steps = std::ceil(std::log2(static_cast<double>(longest) *
+                                           static_cast<double>(p.seq)));
+  const double eps = epsilon(p.dtype);
+  Tolerance t;
+  t.value = 4 * std::max(1.0, steps) * eps * p.layers;
+  t.rule = fmt::format("4·ceil(log2({}·{}))·2^{:.0f}·{} layers", longest, p.seq, std::log2(eps),
+                       p.layers);
+  if (!protocol.rtol && !protocol.atol) return t;
+  t.value = protocol.rtol.value_or(0);
+  t.rule = fmt::format("--rtol {:g} --atol {:g}", t.value, protocol.atol.value_or(0));
+  return t;
+}
+
+double compare(const TensorSpec& spec, const float* got, const double* want, double tolerance,
+               double atol, std::string& why) {
+  const std::size_t count = spec.elements();
+  double squares = 0;
+  for (std::size_t k = 0; k < count; ++k) squares += want[k] * want[k];
+  const double scale = std::max(std::sqrt(squares / static_cast<double>(count)), 1e-30);
+  double largest = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    const double value = got[k];
+    const double size = std::max(std::abs(want[k]), scale);
+    const double error = std::abs(value - want[k]);
+    const bool wrong = !std::isfinite(value) || error > tolerance * size + atol;
+    if (wrong && why.empty())
+      why = fmt::format("{}{} is {:.9g}, expected {:.9g}", spec.name, position(k, spec.shape), value,
+                        want[k]);
+    largest = std::max(largest, std::isfinite(value) ? error / size : HUGE_VAL);
+  }
+  return largest;
+}
+
+bool same_bits(const TensorSpec& spec, const float* first, const float* again, std::string& why) {
+  for (std::size_t k = 0; k < spec.elements(); ++k)
+    if (std::bit_cast<std::uint32_t>(first[k]) != std::bit_cast<std::uint32_t>(again[k])) {
+      why = fmt::format("{}{} was {:.9g}, and {:.9g} when repeated", spec.name,
+                        position(k, spec.shape), first[k], again[k]);
+      return false;
+    }
+  return true;
+}
+
+double zero_share(const std::vector<double>& values) {
+  const auto zeros = std::count(values.begin(), values.end(), 0.0);
+  return static_cast<double>(zeros) / static_cast<double>(std::max<std::size_t>(1, values.size()));
+}
+
+}  // namespace rnnbench

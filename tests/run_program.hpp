@@ -1,0 +1,58 @@
+// Runs the built program as a user would, in a folder of its own.
+#pragma once
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace rnnbench::testing {
+
+/// An empty folder that is gone with its owner.
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "rnnbench-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct Finished {
+  int code = -1;       // exit code; 128 + n when a signal ended it
+  std::string output;  // standard output and standard error
+};
+
+/// `arguments` as typed in a shell; `before` goes before the program (variables, ulimit ...).
+inline Finished run_program(const std::string& arguments, const std::string& before = "") {
+  const std::string command = before + " '" + RNNBENCH_BUILD_DIR "/rnnbench' " + arguments + " 2>&1";
+  Finished finished;
+  std::FILE* pipe = popen(command.c_str(), "r");
+  std::array<char, 4096> chunk;
+  for (std::size_t n; (n = fread(chunk.data(), 1, chunk.size(), pipe)) > 0;)
+    finished.output.append(chunk.data(), n);
+  const int status = pclose(pipe);
+  finished.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return finished;
+}
+
+inline nlohmann::json read_results(const std::filesystem::path& folder) {
+  std::ifstream file(folder / "results.json");
+  return nlohmann::json::parse(file, nullptr, false);
+}
+
+}  // namespace rnnbench::testing

@@ -1,0 +1,98 @@
+// Every wrong implementation of the zoo gets its right outcome, through the command a user types.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "run_program.hpp"
+
+namespace rnnbench::testing {
+namespace {
+
+constexpr const char* plugin = RNNBENCH_BUILD_DIR "/tests/zoo.so";
+
+struct Animal {
+  std::string name;
+  std::string outcome;
+  std::string reason;  // a part of it
+  std::string problem = "gru-bi_b3_t6_i5_h8_l2_f32";
+  std::string flags = "";
+};
+
+void PrintTo(const Animal& animal, std::ostream* out) { *out << animal.name; }
+
+class Zoo : public ::testing::TestWithParam<Animal> {};
+
+TEST_P(Zoo, GetsItsOutcome) {
+  const Animal& animal = GetParam();
+  const Folder folder;
+  const auto run = run_program(fmt::format(
+      "--plugin {} --impl zoo_{} --device cpu --problem {} --quiet --no-color --min-time 0.001 "
+      "--repetitions 3 --timeout 3 --out {} {}",
+      plugin, animal.name, animal.problem, folder.path().string(), animal.flags));
+  const auto results = read_results(folder.path());
+  ASSERT_TRUE(results.is_object()) << run.output;
+  const auto& cases = results.at("rnnbench").at("cases");
+  ASSERT_EQ(cases.size(), 1U) << run.output;
+  const auto& found = cases.at(0);
+  EXPECT_EQ(found.at("outcome"), animal.outcome) << run.output;
+  EXPECT_NE(found.at("reason").get<std::string>().find(animal.reason), std::string::npos)
+      << found.at("reason");
+  const bool fine = animal.outcome == "passed" || animal.outcome == "mistrusted";
+  EXPECT_EQ(run.code, fine ? 0 : 1);
+  // What is wrong has no time, so that nobody can quote one.
+  EXPECT_EQ(found.at("time").is_null(), !fine);
+}
+
+const std::string rnn = "rnn_tanh_b3_t6_i5_h8_l2_f32";
+const std::string stateful = "gru_b3_t2_i5_h8_l1_f32_stateful";
+
+INSTANTIATE_TEST_SUITE_P(
+    Animals, Zoo,
+    ::testing::Values(
+        Animal{"none", "passed", ""}, Animal{"none", "passed", "", rnn},
+        Animal{"none", "passed", "", stateful},
+        Animal{"none", "passed", "", "lstm-bi_b2_t5_i3_h7_l2_f32_btc_nobias_head4-last"},
+        Animal{"none", "passed", "", "rnn_relu_b4_t5_i3_h7_l1_f32_head4-every"},
+        Animal{"stale", "incorrect", "nan"}, Animal{"one_step_short", "incorrect", "twin T=1"},
+        Animal{"swapped_gates", "incorrect", "expected"},
+        Animal{"swapped_gates", "incorrect", "expected", "lstm_b3_t6_i5_h8_l1_f32"},
+        Animal{"reset_before", "incorrect", "expected"},
+        Animal{"ignored_h0", "incorrect", "twin T=1"},
+        Animal{"directions_swapped", "incorrect", "twin T=2"},
+        Animal{"layer_input_wrong", "incorrect", "expected"},
+        Animal{"nan_in_one", "incorrect", "nan"}, Animal{"zeros", "incorrect", " is 0,"},
+        Animal{"out_of_bounds", "incorrect", "past the end of output"},
+        Animal{"underrun", "incorrect", "before the start of output"},
+        Animal{"cached", "incorrect", "call 2"}, Animal{"previous_input", "incorrect", "call 2"},
+        Animal{"odd_sizes", "passed", ""},
+        Animal{"odd_sizes", "incorrect", "expected", "gru_b3_t6_i5_h7_l2_f32"},
+        Animal{"side_thread", "incorrect", "nan"}, Animal{"crash", "crashed", "signal 11"},
+        Animal{"hang", "timed out", "within 3 s"},
+        Animal{"abort_after_first", "crashed", "signal 6"},
+        Animal{"changed_input", "incorrect", "changed its input x"},
+        Animal{"refuses", "failed", "refuses to be made"},
+        Animal{"out_of_memory", "failed", "out of memory"},
+        Animal{"uneven_repeats", "incorrect", "when repeated", rnn, "--bitwise 3"},
+        Animal{"uneven_repeats", "passed", "", rnn},
+        Animal{"forgets_state", "incorrect", "call 2", stateful},
+        Animal{"frozen_state", "incorrect", "", stateful}),
+    [](const auto& info) {
+      return fmt::format("{}_{}", info.param.name, info.index);
+    });
+
+// One case that crashes costs that case alone: its neighbours run, in fresh workers.
+TEST(ZooTogether, TheOthersStillRun) {
+  const Folder folder;
+  const auto run = run_program(fmt::format(
+      "--plugin {} --impl zoo_none,zoo_crash,zoo_abort_after_first,naive --device cpu --cell gru "
+      "--hidden 4,6 --seq 3 --quiet --no-color --min-time 0.001 --repetitions 3 --out {}",
+      plugin, folder.path().string()));
+  EXPECT_EQ(run.code, 1) << run.output;
+  std::map<std::string, int> outcomes;
+  for (const auto& one : read_results(folder.path()).at("rnnbench").at("cases"))
+    ++outcomes[one.at("outcome").get<std::string>()];
+  EXPECT_EQ(outcomes["passed"], 4) << run.output;
+  EXPECT_EQ(outcomes["crashed"], 4) << run.output;
+}
+
+}  // namespace
+}  // namespace rnnbench::testing
