@@ -1,0 +1,17 @@
+// Names that a person may have meant.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace rnnbench {
+
+/// " (did you mean 'x'?)" for the nearest candidate if it is near (a third of the letters, plus
+/// one, differ), or "".
+std::string did_you_mean(std::string_view text, std::span<const std::string_view> candidates);
+
+/// "a, b, c"
+std::string join(std::span<const std::string_view> words);
+
+}  // namespace rnnbench
