@@ -31,7 +31,7 @@ double nearest(double value, int significand_bits, int lowest_exponent) {
 TEST(MakeInputs, TensorsAreThoseOfThePoolInOrder) {
   const Problem p = parse_id("lstm-bi_b1_t3_i5_h7_l2_f32_btc_head4-last");
   const Inputs inputs = make_inputs(p, 1);
-  EXPECT_EQ(inputs.pool.batch, 2);
+  EXPECT_EQ(inputs.pool.batch, 3);
   std::vector<std::string> names, expected;
   for (const auto& t : inputs.tensors) {
     names.push_back(t.spec.name);
