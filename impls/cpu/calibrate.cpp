@@ -1,0 +1,98 @@
+// Ceilings of this machine: how fast it copies, multiplies matrices, and meets at a barrier.
+#include <cblas.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "impls/common/cpu_backend.hpp"
+#include "impls/common/scratch.hpp"
+#include "impls/common/team.hpp"
+
+namespace rnnbench {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Seconds of the fastest of up to `most` calls, within `limit_s` once one was made.
+template <class Work>
+double fastest(int most, double limit_s, const Work& work) {
+  const double begin = now();
+  double best = 0;
+  for (int k = 0; k < most && (k == 0 || now() - begin < limit_s); ++k) {
+    const double start = now();
+    work();
+    const double took = now() - start;
+    if (k == 0 || took < best) best = took;
+  }
+  return best;
+}
+
+/// Bytes copied between two arrays, each four times the last cache level but at most 128 MiB.
+std::size_t copy_bytes(const DeviceInfo& device) {
+  const double wanted = std::clamp(4 * device.llc_bytes, 64.0 * (1 << 20), 128.0 * (1 << 20));
+  return static_cast<std::size_t>(wanted);
+}
+
+double copy_bandwidth(std::size_t bytes, int threads) {
+  Scratch from(bytes / sizeof(float)), to(bytes / sizeof(float));
+  Team team(threads);
+  const double seconds = fastest(8, 0.5, [&] {
+    team.run([&](int rank) {
+      const std::size_t part = bytes / static_cast<std::size_t>(threads) / 64 * 64;
+      const auto at = part * static_cast<std::size_t>(rank) / sizeof(float);
+      std::memcpy(to.get() + at, from.get() + at, part);
+    });
+  });
+  return 2 * static_cast<double>(bytes) / seconds;
+}
+
+double gemm_rate(int size, int threads) {
+  const auto elements = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  Scratch a(elements), b(elements), c(elements);
+  for (std::size_t k = 0; k < elements; ++k) {  // zeros would flatter some chips
+    a.get()[k] = static_cast<float>(k % 17) * 0.1f - 0.8f;
+    b.get()[k] = static_cast<float>(k % 13) * 0.1f - 0.6f;
+  }
+  openblas_set_num_threads(threads);
+  const double seconds = fastest(8, 0.6, [&] {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1, a.get(), size,
+                b.get(), size, 0, c.get(), size);
+  });
+  return 2.0 * size * size * size / seconds;
+}
+
+double barrier_time(int threads) {
+  constexpr int rounds = 2000;
+  Team team(threads);
+  SpinBarrier barrier(threads);
+  const double seconds = fastest(5, 0.05, [&] {
+    team.run([&](int) {
+      for (int k = 0; k < rounds; ++k) barrier.wait();
+    });
+  });
+  return seconds / rounds;
+}
+
+}  // namespace
+
+Peaks cpu_calibrate(const DeviceInfo& device, int threads) {
+  Peaks peaks;
+  const std::size_t bytes = copy_bytes(device);
+  peaks.copy_bytes_per_s = copy_bandwidth(bytes, threads);
+  const int size = threads > 8 ? 4096 : 2048;
+  peaks.gemm_flops_per_s["f32"] = gemm_rate(size, threads);
+  peaks.exchange_s = {{1, 0.0}};
+  for (int n = 2; n <= threads; n = n < threads && 2 * n > threads ? threads : 2 * n)
+    peaks.exchange_s.emplace_back(n, barrier_time(n));
+  peaks.how = fmt::format(
+      "memcpy of {} MiB and OpenBLAS sgemm {} cubed with {} {}, spinning barriers; fastest call "
+      "each",
+      bytes >> 20, size, threads, threads == 1 ? "thread" : "threads");
+  return peaks;
+}
+
+}  // namespace rnnbench

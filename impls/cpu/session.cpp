@@ -1,0 +1,76 @@
+// The CPU backend: memory is memory, a stream is nothing, and a call is over when it returns.
+#include <cblas.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "harness/impl.hpp"
+#include "impls/common/cpu_backend.hpp"
+#include "impls/common/scratch.hpp"
+#include "impls/common/team.hpp"
+
+namespace rnnbench {
+namespace {
+
+class CpuSession final : public Session {
+ public:
+  explicit CpuSession(const SessionOptions& options)
+      : info_(cpu_device()), threads_(options.threads > 0 ? options.threads : usable_cores()) {
+    if (options.index != 0)
+      throw Error("CPU " + std::to_string(options.index) + " is not there: all cores are device 0");
+    openblas_set_num_threads(threads_);
+  }
+
+  void* allocate(std::size_t bytes) override { return allocate_aligned(bytes, 256); }
+  void release(void* pointer) noexcept override { std::free(pointer); }
+  void copy_in(void* device, const void* host, std::size_t bytes) override {
+    copy(device, host, bytes);
+  }
+  void copy_out(void* host, const void* device, std::size_t bytes) override {
+    copy(host, device, bytes);
+  }
+  void copy_on_device(void* to, const void* from, std::size_t bytes) override {
+    copy(to, from, bytes);
+  }
+  void fill(void* device, unsigned char byte, std::size_t bytes) override {
+    if (bytes) std::memset(device, byte, bytes);
+  }
+  Stream stream() override { return nullptr; }
+  void synchronize() override {}
+
+  Sample time(Kernel& kernel) override {
+    const auto start = std::chrono::steady_clock::now();
+    kernel.launch(nullptr);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    return {took.count(), took.count()};
+  }
+
+  std::unique_ptr<Kernel> record(Kernel&) override {
+    throw Error("a CPU has no graphs: leave out --graph, or choose a CUDA device");
+  }
+
+  std::size_t llc_bytes() const override { return static_cast<std::size_t>(info_.llc_bytes); }
+  Peaks calibrate() override { return cpu_calibrate(info_, threads_); }
+  std::vector<std::pair<std::string, std::string>> state() override { return cpu_state(); }
+  bool reference(const Problem&, const std::vector<const float*>&,
+                 const std::vector<double*>&) override {
+    return false;  // the engine's own float64 reference runs on the same cores
+  }
+
+ private:
+  static void copy(void* to, const void* from, std::size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+  }
+
+  const DeviceInfo info_;
+  const int threads_;
+};
+
+RNNBENCH_BACKEND({.kind = Device::cpu,
+                  .list = [](std::string&) -> std::vector<DeviceInfo> { return {cpu_device()}; },
+                  .open = [](const SessionOptions& options) -> std::unique_ptr<Session> {
+                    return std::make_unique<CpuSession>(options);
+                  }});
+
+}  // namespace
+}  // namespace rnnbench
