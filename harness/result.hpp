@@ -115,7 +115,7 @@ struct RunResult {
 int exit_code(const RunResult& run);
 
 /// Fastest passed implementation (not slower in median than any other) of one problem and scenario,
-/// by index into run.cases; nothing when none passed.
+/// by index into run.cases; nothing when none passed. Throws UsageError for what is no id.
 std::optional<std::size_t> fastest(const RunResult& run, const std::string& scenario,
                                    const std::string& problem_id);
 

@@ -1,0 +1,218 @@
+#include "reports/summary.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "reports/text.hpp"
+
+namespace rnnbench {
+namespace {
+
+bool shows_time(const CaseResult& c) {
+  return c.time && (c.outcome == Outcome::passed || c.outcome == Outcome::mistrusted ||
+                    c.outcome == Outcome::unverified);
+}
+
+std::string label_of(const CaseResult& c) {
+  return clean(c.impl) + (c.mode == "eager" ? "" : " (" + clean(c.mode) + ")");
+}
+
+/// Less is more accurate; f16 and tf32 products keep as many bits, but f16 stores fewer values.
+int coarseness(Dtype dtype) {
+  return dtype == Dtype::f32 ? 0 : dtype == Dtype::tf32 ? 1 : dtype == Dtype::f16 ? 2 : 3;
+}
+
+bool same_but_dtype(const CaseResult& c, const Section& s) {
+  if (c.scenario != s.scenario) return false;
+  Problem p = c.problem;
+  p.dtype = s.problem.dtype;
+  return p == s.problem;
+}
+
+void choose_baseline(Section& s, const RunResult& run, Outcome wanted) {
+  const CaseResult* peer = nullptr;
+  for (const CaseResult& c : run.cases) {
+    if (!c.peer || c.outcome != wanted || !c.time || !same_but_dtype(c, s)) continue;
+    if (coarseness(c.problem.dtype) > coarseness(s.problem.dtype)) continue;
+    if (!peer || c.time->median < peer->time->median) peer = &c;
+  }
+  const CaseResult* slowest = nullptr;
+  for (const Row& row : s.rows) {
+    const CaseResult& c = *row.result;
+    if (c.outcome != wanted || !c.time) continue;
+    if (!slowest || c.time->median > slowest->time->median) slowest = &c;
+  }
+  const CaseResult* chosen = peer ? peer : slowest;
+  if (!chosen) return;
+  s.baseline = label_of(*chosen);
+  if (chosen->problem.dtype != s.problem.dtype)
+    s.baseline += fmt::format(" in {}", name(chosen->problem.dtype));
+  s.baseline_rule = peer ? "the fastest peer" : "the slowest; no peer was timed";
+  s.baseline_s = chosen->time->median;
+}
+
+void fill_numbers(Section& s) {
+  for (Row& row : s.rows) {
+    const CaseResult& c = *row.result;
+    if (!shows_time(c) || c.time->median <= 0) continue;
+    row.median_s = c.time->median;
+    row.flops_per_s = flops(c.problem) / *row.median_s;
+    if (s.baseline_s > 0) row.speedup = s.baseline_s / *row.median_s;
+    if (c.floor.seconds > 0) row.floor_share = c.floor.seconds / *row.median_s;
+  }
+}
+
+const Row* fastest_row(const Section& s) {
+  const auto found =
+      std::find_if(s.rows.begin(), s.rows.end(), [](const Row& r) { return r.fastest; });
+  return found == s.rows.end() ? nullptr : &*found;
+}
+
+std::string praise(const Section& s, const Row& best) {
+  const Row* next = nullptr;
+  for (const Row& row : s.rows)
+    if (&row != &best && row.result->outcome == Outcome::passed && row.median_s)
+      if (!next || *row.median_s < *next->median_s) next = &row;
+  std::string text = fmt::format("{} is fastest: {}", best.label, format_seconds(*best.median_s));
+  if (best.floor_share)
+    text += fmt::format(", {} of the floor's speed", format_percent(*best.floor_share));
+  if (next)
+    text += fmt::format("; {} as fast as {}", format_ratio(*next->median_s / *best.median_s),
+                        next->label);
+  if (next && s.baseline != best.label && s.baseline != next->label)
+    text += fmt::format(" and {} as fast as {}", format_ratio(*best.speedup), s.baseline);
+  if (next && next->result->time->ci_low <= best.result->time->ci_high)
+    text += " (their intervals overlap, so the order may be chance)";
+  return text + ".";
+}
+
+std::string no_winner(const std::vector<Section>& all) {
+  for (const Section& s : all)
+    for (const Row& row : s.rows)
+      if (row.median_s) return "Nothing that was timed has passed.";
+  return "Nothing was timed.";
+}
+
+std::string tally(const RunResult& run) {
+  std::map<Outcome, int> counts;
+  for (const CaseResult& c : run.cases) ++counts[c.outcome];
+  std::string text = fmt::format("{} of {} case{} passed", counts[Outcome::passed],
+                                 run.cases.size(), run.cases.size() == 1 ? "" : "s");
+  for (const auto& [outcome, count] : counts)
+    if (outcome != Outcome::passed && count > 0)
+      text += fmt::format(", {} {}", count, name(outcome));
+  return text + (run.interrupted ? "; the run was interrupted." : ".");
+}
+
+}  // namespace
+
+std::vector<Section> sections(const RunResult& run) {
+  std::vector<Section> all;
+  std::map<std::pair<std::string, std::string>, std::size_t> places;
+  for (std::size_t k = 0; k < run.cases.size(); ++k) {
+    const CaseResult& c = run.cases[k];
+    const auto [place, is_new] = places.try_emplace({c.scenario, id(c.problem)}, all.size());
+    if (is_new) {
+      all.emplace_back();
+      all.back().scenario = c.scenario;
+      all.back().problem = c.problem;
+      all.back().problem_id = place->first.second;
+    }
+    Row& row = all[place->second].rows.emplace_back();
+    row.result = &c;
+    row.index = k;
+    row.label = label_of(c);
+  }
+  for (Section& s : all) {
+    choose_baseline(s, run, Outcome::passed);
+    if (s.baseline.empty()) choose_baseline(s, run, Outcome::unverified);
+    fill_numbers(s);
+    const auto best = fastest(run, s.scenario, s.problem_id);
+    for (Row& row : s.rows) row.fastest = best && row.index == *best && row.median_s;
+  }
+  return all;
+}
+
+RowText text_of(const Row& row) {
+  const auto number = [](const std::optional<double>& value, auto format) {
+    return value ? format(*value) : std::string("-");
+  };
+  RowText text;
+  text.label = row.label;
+  text.median = number(row.median_s, format_seconds);
+  text.interval =
+      row.median_s ? format_interval(row.result->time->ci_low, row.result->time->ci_high) : "-";
+  text.speedup = number(row.speedup, format_ratio);
+  text.gflops = number(row.flops_per_s, [](double v) {
+    return v < 1e12 ? fmt::format("{:.4g}", v / 1e9) : fmt::format("{:.0f}", v / 1e9);
+  });
+  text.floor_share = number(row.floor_share, format_percent);
+  text.outcome = name(row.result->outcome);
+  return text;
+}
+
+std::vector<std::string> remarks(const CaseResult& c) {
+  std::vector<std::string> lines;
+  if (c.outcome != Outcome::passed) {
+    std::string why = clean(c.reason.empty() ? c.verification.why : c.reason);
+    if (c.projected_s) {
+      const auto projection =
+          fmt::format("projected {}, not measured", format_seconds(*c.projected_s));
+      why = why.empty() ? projection : projection + ": " + why;
+    }
+    if (!why.empty()) lines.push_back(why);
+  }
+  for (const std::string& warning : c.warnings) lines.push_back("warning: " + clean(warning));
+  return lines;
+}
+
+std::string work_line(const Problem& p) {
+  return fmt::format("{}, {}", format_amount(flops(p), "FLOP"),
+                     format_amount(compulsory_bytes(p), "B"));
+}
+
+std::string floor_line(const Section& s) {
+  std::string text;
+  std::vector<std::string> seen;
+  for (const Row& row : s.rows) {
+    const auto& impl = row.result->impl;
+    const std::string device = clean(impl.substr(0, impl.find(':')));
+    const Floor& f = row.result->floor;
+    if (f.seconds <= 0 || std::find(seen.begin(), seen.end(), device) != seen.end()) continue;
+    seen.push_back(device);
+    text += fmt::format(
+        "{} {} {} ({}{})", text.empty() ? "floor:" : ",", device, format_seconds(f.seconds),
+        clean(f.bound),
+        f.bound == "latency" ? fmt::format(", {} unit{}", f.units, f.units == 1 ? "" : "s") : "");
+  }
+  return text.empty() ? "floor: unknown, no peaks were measured for this dtype" : text;
+}
+
+std::string baseline_line(const Section& s) {
+  if (s.baseline.empty()) return "speed-up: nothing to compare with";
+  return fmt::format("speed-up over {} ({})", s.baseline, s.baseline_rule);
+}
+
+std::string conclusion(const RunResult& run, const std::vector<Section>& all) {
+  if (all.size() == 1) {
+    const Row* best = fastest_row(all.front());
+    return (best ? praise(all.front(), *best) : no_winner(all)) + " " + tally(run);
+  }
+  std::map<std::string, int> wins;
+  for (const Section& s : all)
+    if (const Row* best = fastest_row(s)) ++wins[best->label];
+  std::vector<std::pair<std::string, int>> order(wins.begin(), wins.end());
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string text;
+  for (const auto& [label, count] : order)
+    text += text.empty()
+                ? fmt::format("{} is fastest on {} of {} problems", label, count, all.size())
+                : fmt::format(", {} on {}", label, count);
+  return (text.empty() ? no_winner(all) : text + ".") + " " + tally(run);
+}
+
+}  // namespace rnnbench

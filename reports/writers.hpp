@@ -1,0 +1,48 @@
+// A run, written for people and for programs. All writers show the same numbers (summary.hpp).
+#pragma once
+
+#include <filesystem>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/result.hpp"
+
+namespace rnnbench {
+
+struct ConsoleStyle {
+  bool color = false;
+  int width = 100;                                // columns; longer lines are broken, never cut
+  std::vector<std::filesystem::path> files = {};  // named in the last sentence
+};
+
+/// One table per problem and a sentence that says what they show.
+void write_console(std::ostream& out, const RunResult& run, const ConsoleStyle& style = {});
+
+/// Google Benchmark's JSON ("context", "benchmarks") with the whole run under "rnnbench".
+void write_json(std::ostream& out, const RunResult& run);
+
+/// One row per case, RFC 4180; times in seconds.
+void write_csv(std::ostream& out, const RunResult& run);
+
+/// For a pull request: the tables, why cases failed, the machine, and how to run it again.
+void write_markdown(std::ostream& out, const RunResult& run);
+
+/// What write_json wrote, whole. `source` names the text in errors; throws UsageError.
+RunResult parse_json(std::string_view text, const std::string& source);
+RunResult read_json(const std::filesystem::path& file);
+
+/// Writes the formats (json, csv, md) to `folder`, made where it is missing, as results.json,
+/// results.csv and report.md; gives back the files. Each appears whole or not at all. Other formats
+/// throw UsageError; what the system refuses, Error.
+std::vector<std::filesystem::path> write_reports(const RunResult& run,
+                                                 const std::filesystem::path& folder,
+                                                 const std::vector<std::string>& formats);
+
+/// `text` in the file `path`, whole or not at all: written beside it, then renamed. What is no
+/// plain file (a pipe, a terminal) is written straight away. Throws Error with the path and the
+/// mend.
+void write_file(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace rnnbench
