@@ -1,7 +1,6 @@
 #include "harness/inputs.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -80,17 +79,6 @@ void fill(float* to, std::uint64_t first, std::uint64_t last, std::uint64_t key,
     to[i] = rounded<dtype>(range.bound * (range.stretch * uniform(key, i) - range.shift));
 }
 
-/// Resizes an empty vector. Large ones ask for huge pages first: for gigabytes, one fault for every
-/// 4 KiB costs several times what the numbers do. Where the system has none it stays as it was.
-void resize_large(std::vector<float>& values, std::size_t count) {
-  constexpr std::uintptr_t huge = std::uintptr_t{2} << 20;
-  values.reserve(count);
-  const auto first = (reinterpret_cast<std::uintptr_t>(values.data()) + huge - 1) / huge * huge;
-  const auto last = reinterpret_cast<std::uintptr_t>(values.data() + count) / huge * huge;
-  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
-  values.resize(count);
-}
-
 using FillRange = void (*)(float*, std::uint64_t, std::uint64_t, std::uint64_t, Range);
 
 FillRange filler(Dtype dtype) {
@@ -125,7 +113,7 @@ float round_to(Dtype dtype, float value) {
 
 Inputs make_inputs(const Problem& p, std::uint64_t seed, int threads) {
   Inputs inputs{p, {}};
-  inputs.pool.batch = std::max<std::int64_t>(p.batch, 2);
+  inputs.pool.batch = std::max<std::int64_t>(p.batch, 3);
   for (auto& spec : tensor_specs(inputs.pool))
     if (spec.role != Role::output) inputs.tensors.push_back({std::move(spec), {}});
 
@@ -148,7 +136,7 @@ Inputs make_inputs(const Problem& p, std::uint64_t seed, int threads) {
   // The first touch of fresh memory costs as much as the numbers, so it is shared out too.
   parallel_for(workers, static_cast<std::int64_t>(inputs.tensors.size()), [&](std::int64_t k) {
     auto& tensor = inputs.tensors[static_cast<std::size_t>(k)];
-    resize_large(tensor.values, tensor.spec.elements());
+    tensor.values.resize(tensor.spec.elements());
   });
   const FillRange fill_range = filler(p.dtype);
   parallel_for(workers, static_cast<std::int64_t>(pieces.size()), [&](std::int64_t k) {

@@ -16,9 +16,8 @@ struct HostTensor {
 };
 
 /// Weights once, and inputs with a pool of rows: batch rows are independent, so a case can be given
-/// different sets of inputs whose reference is known for the price of one, and no two of three sets
-/// share a row's place (set k uses rows
-/// k … k+B-1 of the pool, wrapping around).
+/// different sets of inputs whose reference is known for the price of one: set k uses rows
+/// k … k+B-1 of the pool, wrapping around, so that any three sets in turn differ in every row.
 struct Inputs {
   Problem pool;                     // the problem with batch = max(B, 3)
   std::vector<HostTensor> tensors;  // inputs and weights of `pool`, in tensor_specs order

@@ -15,7 +15,7 @@ template <int lanes, int vectors, int height>
 RNNBENCH_INLINE void tile(const double* a, std::int64_t lda, const float* w, std::int64_t depth,
                           double* c, std::int64_t ldc) {
   using Double = Lanes<double, lanes>;
-  typedef double Sum __attribute__((vector_size(sizeof(double) * lanes)));
+  using Sum __attribute__((vector_size(sizeof(double) * lanes))) = double;
   Sum sum[height][vectors];
 #pragma GCC unroll 8
   for (int m = 0; m < height; ++m)
