@@ -34,6 +34,8 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   const std::vector<std::string_view> views(names.begin(), names.end());
   auto hint = did_you_mean(name, views);
   if (hint.empty()) {
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());  // one may be in two folders
     // A part of a name is a likely question too: "bidir" for gru_bidir.
     std::erase_if(names,
                   [&](const std::string& known) { return known.find(name) == std::string::npos; });

@@ -145,6 +145,28 @@ TEST(ShippedScenarios, SmokeHasEveryOption) {
   EXPECT_EQ(outputs, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7);
 }
 
+TEST(ScenarioFormat, ExamplesOfTheDocumentationAreTrue) {
+  std::ifstream document(fs::path(RNNBENCH_SOURCE_DIR) / "docs/scenario-format.md");
+  const auto file =
+      fs::temp_directory_path() / ("rnnbench_doc_" + std::to_string(getpid()) + ".toml");
+  int examples = 0;
+  for (std::string line; std::getline(document, line);) {
+    if (line != "```toml") continue;
+    std::size_t problems = 0;  // as the first line says: "# 6 problems"
+    std::ofstream example(file);
+    while (std::getline(document, line) && line != "```") {
+      if (problems == 0) problems = std::stoul(line.substr(2));
+      example << line << '\n';
+    }
+    example.close();
+    EXPECT_EQ(load_scenario(file, Device::cpu, false, {}).problems.size(), problems);
+    EXPECT_NO_THROW(load_scenario(file, Device::cuda, true, {}));
+    ++examples;
+  }
+  fs::remove(file);
+  EXPECT_EQ(examples, 3);
+}
+
 /// Another working folder and environment, put back afterwards.
 class FindTest : public testing::Test {
  protected:
@@ -208,6 +230,8 @@ TEST_F(FindTest, AnUnknownNameIsAnsweredWithTheNearestAndTheFolders) {
           .find("found 'gru_bidr' (did you mean 'gru_bidir'?); looked in " + shipped.string()),
       std::string::npos)
       << message("gru_bidr");
+  fs::create_directories("scenarios");  // a name in two folders is offered once
+  std::ofstream("scenarios/gru_bidir.toml") << "";
   EXPECT_NE(message("bidir").find("did you mean 'gru_bidir'?"), std::string::npos);
   EXPECT_EQ(message("./gone.toml"), "--scenario: expected a file, found nothing at './gone.toml'");
   EXPECT_THROW(find_scenario(""), UsageError);
