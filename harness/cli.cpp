@@ -75,7 +75,7 @@ void add_axes(CLI::App& app, Texts& texts) {
   axis("--layout", "layout", "tbc or btc (batch_first)");
   axis("--head", "head", "size of a linear head on the output");
   axis("--head-at", "head_at", "every_step or last_step");
-  axis("--outputs", "outputs", "output, h_n, c_n");
+  axis("--outputs", "outputs", "joined by +: output+h_n; a comma separates problems");
   group->add_flag("--bidirectional", texts.bidirectional, "both directions");
   group->add_flag("--no-bias", texts.no_bias, "no biases");
   group->add_flag("--stateful", texts.stateful, "the state is kept between calls");
