@@ -46,8 +46,10 @@ class OneDnn final : public Kernel {
       h_state_ = Scratch(states);
       if (p.cell == Cell::lstm) c_state_ = Scratch(states);
     }
-    if (p.stateful && !t.h_n) h_last_ = Scratch(states);
-    if (p.stateful && p.cell == Cell::lstm && !t.c_n) c_last_ = Scratch(states);
+    // An LSTM primitive takes both final states or neither.
+    const bool lstm = p.cell == Cell::lstm, both = lstm && (t.h_n || t.c_n);
+    if ((p.stateful || both) && !t.h_n) h_last_ = Scratch(states);
+    if ((p.stateful || both) && lstm && !t.c_n) c_last_ = Scratch(states);
     for (int layer = 0; layer < p.layers;) {
       Stack stack;
       stack.first = layer;
@@ -217,7 +219,7 @@ class OneDnn final : public Kernel {
   std::vector<Stack> stacks_;  // in order of execution; the head comes last
   memory sequence_;            // the output of the last stack that was added
   Scratch h_state_, c_state_;  // stateful problems: what the next call starts from
-  Scratch h_last_, c_last_;    // stateful problems: the end of a call, where not wanted as output
+  Scratch h_last_, c_last_;    // the end of a call, where needed but not wanted as output
   std::string rnn_kind_;
   int rnn_count_ = 0;
   bool at_start_ = true;
