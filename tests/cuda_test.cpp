@@ -1,42 +1,15 @@
-// The CUDA module through the door its users take: opened at run time, no CUDA header here.
-// CudaModule runs anywhere the module was built; suites that begin with Gpu need a GPU.
-#include <dlfcn.h>
-#include <gtest/gtest.h>
-
-#include <array>
-#include <cmath>
-#include <cstring>
-#include <filesystem>
+// The CUDA module itself: what it says without a GPU, its session and its reference with one.
 #include <fstream>
 #include <limits>
-#include <random>
 
-#include "harness/impl.hpp"
-#include "harness/reference.hpp"
-#include "harness/verify.hpp"
-#include "tests/random_problem.hpp"
+#include "tests/cuda_fixture.hpp"
 
 namespace rnnbench {
 namespace {
 
-constexpr const char* module_file = RNNBENCH_BUILD_DIR "/lib/rnnbench/cuda.so";
-
-/// Opens the module once; empty, or why it could not be opened.
-const std::string& module_failure() {
-  static const std::string failure = [] {
-    if (!std::filesystem::exists(module_file)) return std::string("built without the CUDA side");
-    if (!dlopen(module_file, RTLD_NOW | RTLD_GLOBAL)) return std::string(dlerror());
-    return std::string();
-  }();
-  return failure;
-}
-
-std::vector<Impl> cuda_impls() {
-  std::vector<Impl> found;
-  for (const Impl& impl : Registry::instance().impls())
-    if (impl.device == Device::cuda && !impl.peer) found.push_back(impl);
-  return found;
-}
+using namespace cuda_fixture;
+using GpuReference = Gpu;
+using GpuSession = Gpu;
 
 bool maps(const std::string& library) {
   std::ifstream file("/proc/self/maps");
@@ -95,147 +68,6 @@ TEST_F(CudaModule, SaysWhichTypesItDoesNotCompute) {
     p.dtype = Dtype::f32;
     EXPECT_FALSE(impl->unsupported(p, {}).has_value());
     p.dtype = Dtype::bf16;
-  }
-}
-
-std::vector<HostTensor> random_inputs(const Problem& p, std::mt19937& random) {
-  std::vector<HostTensor> inputs;
-  for (const TensorSpec& spec : tensor_specs(p)) {
-    if (spec.role == Role::output) continue;
-    const double bound =
-        1 / std::sqrt(double(spec.fill == Fill::head ? p.directions * p.hidden : p.hidden));
-    std::uniform_real_distribution<float> values(
-        spec.fill == Fill::unit ? 0.0f : static_cast<float>(-bound),
-        spec.fill == Fill::unit ? 1.0f : static_cast<float>(bound));
-    HostTensor& tensor = inputs.emplace_back(HostTensor{spec, {}});
-    tensor.values.resize(spec.elements());
-    for (float& value : tensor.values) value = values(random);
-  }
-  return inputs;
-}
-
-/// A problem's tensors on the device; outputs hold NaN until a launch writes them.
-class DeviceProblem {
- public:
-  DeviceProblem(Session& session, const Problem& p, const std::vector<HostTensor>& inputs)
-      : session_(session), specs_(tensor_specs(p)) {
-    for (const TensorSpec& spec : specs_)
-      pointers_.push_back(session.allocate(spec.elements() * sizeof(float)));
-    for (std::size_t k = 0; k < inputs.size(); ++k)
-      session.copy_in(pointers_[k], inputs[k].values.data(), specs_[k].elements() * sizeof(float));
-    tensors = bind_tensors(p, pointers_);
-  }
-  DeviceProblem(const DeviceProblem&) = delete;
-  ~DeviceProblem() {
-    for (void* pointer : pointers_) session_.release(pointer);
-  }
-  void poison() {
-    for (std::size_t k = 0; k < specs_.size(); ++k)
-      if (specs_[k].role == Role::output)
-        session_.fill(pointers_[k], 0xFF, specs_[k].elements() * sizeof(float));
-  }
-  /// Empty, or the first output element that is not what the reference says.
-  std::string difference(const Reference& want, double tolerance) {
-    for (std::size_t k = 0; k < specs_.size(); ++k) {
-      if (specs_[k].role != Role::output) continue;
-      std::vector<float> got(specs_[k].elements());
-      session_.copy_out(got.data(), pointers_[k], got.size() * sizeof(float));
-      for (const ReferenceOutput& output : want) {
-        if (output.spec.name != specs_[k].name) continue;
-        std::string why;
-        compare(specs_[k], got.data(), output.values.data(), tolerance, 0, why);
-        if (!why.empty()) return why;
-      }
-    }
-    return {};
-  }
-  Tensors tensors;
-
- private:
-  Session& session_;
-  std::vector<TensorSpec> specs_;
-  std::vector<void*> pointers_;
-};
-
-class Gpu : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!module_failure().empty()) GTEST_SKIP() << module_failure();
-    const Backend* backend = Registry::instance().backend(Device::cuda);
-    std::string why;
-    if (backend->list(why).empty()) GTEST_SKIP() << why;
-    session = backend->open({});
-  }
-  /// Calls of one kernel, each compared with the reference; a stateful problem goes on from its
-  /// last.
-  void check(const Impl& impl, const Problem& p, bool graph, int calls, std::mt19937& random) {
-    SCOPED_TRACE(full_name(impl) + (graph ? " graph " : " ") + id(p));
-    const auto inputs = random_inputs(p, random);
-    DeviceProblem device(*session, p, inputs);
-    auto kernel = impl.make(p, device.tensors, {});
-    auto recorded = graph ? session->record(*kernel) : nullptr;
-    Kernel& launched = graph ? *recorded : *kernel;
-    const double tolerance = tolerance_for(p, Protocol{}).value;
-    Reference want;
-    launched.reset(session->stream());
-    for (int call = 0; call < calls; ++call) {
-      device.poison();
-      launched.launch(session->stream());
-      session->synchronize();
-      want = reference(p, inputs, 0, p.stateful && call > 0 ? &want : nullptr);
-      ASSERT_EQ(device.difference(want, tolerance), "") << "call " << call;
-    }
-  }
-  std::unique_ptr<Session> session;
-};
-
-using GpuImpls = Gpu;
-using GpuReference = Gpu;
-using GpuSession = Gpu;
-
-constexpr std::array<std::int64_t, 9> small_sizes{1, 2, 3, 5, 7, 16, 31, 33, 65};
-
-TEST_F(GpuImpls, AgreeWithTheReferenceOnRandomProblems) {
-  std::mt19937 random(7);
-  for (int k = 0; k < 120; ++k) {
-    Problem p = random_problem(random, small_sizes);
-    p.dtype = Dtype::f32;
-    for (const Impl& impl : cuda_impls())
-      for (const bool graph : {false, true}) check(impl, p, graph, p.stateful ? 3 : 1, random);
-    if (HasFatalFailure()) return;
-  }
-}
-
-TEST_F(GpuImpls, AgreeWithTheReferenceOnLargerSizes) {
-  std::mt19937 random(8);
-  for (const char* text :
-       {"gru-bi_b10_t20_i128_h256_l2_f32", "lstm_b64_t9_i257_h257_l2_f32_btc",
-        "rnn_tanh_b8_t12_i1024_h256_l1_f32_head128-every", "gru_b33_t5_i1000_h1000_l1_f32"}) {
-    const Problem p = parse_id(text);
-    for (const Impl& impl : cuda_impls())
-      for (const bool graph : {false, true}) check(impl, p, graph, 2, random);
-  }
-}
-
-TEST_F(GpuImpls, StartAgainFromTheFirstStateAfterReset) {
-  std::mt19937 random(9);
-  Problem p = parse_id("lstm-bi_b3_t4_i5_h17_l2_f32_stateful");
-  p = with_all_outputs(p);
-  const auto inputs = random_inputs(p, random);
-  for (const Impl& impl : cuda_impls()) {
-    DeviceProblem device(*session, p, inputs);
-    auto kernel = impl.make(p, device.tensors, {});
-    auto graph = session->record(*kernel);
-    const Reference first = reference(p, inputs);
-    for (int round = 0; round < 2; ++round) {
-      graph->reset(session->stream());
-      graph->launch(session->stream());
-      session->synchronize();
-      EXPECT_EQ(device.difference(first, 1e-5), "") << impl.name;
-      graph->launch(session->stream());
-      session->synchronize();
-      EXPECT_NE(device.difference(first, 1e-5), "") << impl.name << " forgot its state";
-    }
   }
 }
 

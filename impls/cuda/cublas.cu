@@ -6,7 +6,7 @@
 // but their latency stays. At large B or H the hidden GEMM, at f32 rate: default math, no TF32. The
 // two directions of a layer do not depend on each other and go to two streams.
 #include "impls/cells/cells.hpp"
-#include "impls/common/cublas.cuh"
+#include "impls/common/cublas_product.cuh"
 #include "impls/common/layer_stack.cuh"
 #include "impls/common/nvtx.cuh"
 
@@ -56,15 +56,6 @@ __global__ void fill_rows(float* y, const float* bias, std::int64_t count, int o
   if (index < count * outputs) y[index] = bias[index % outputs];
 }
 
-/// C = A · Wᵀ + beta * C. a: [m, k], rows lda apart; w: [n, k]; c: [m, n]. (cuBLAS counts columns
-/// first, so it is told Cᵀ = W · Aᵀ.)
-void multiply(cublasHandle_t handle, const float* a, std::int64_t lda, const float* w, float* c,
-              std::int64_t m, std::int64_t n, std::int64_t k, float beta) {
-  const float one = 1;
-  RNNBENCH_CUBLAS(cublasSgemm(handle, CUBLAS_OP_T, CUBLAS_OP_N, int(n), int(m), int(k), &one, w,
-                              int(k), a, int(lda), &beta, c, int(n)));
-}
-
 /// What one direction needs to run beside the other.
 struct Lane {
   explicit Lane(const Problem& p)
@@ -75,12 +66,23 @@ struct Lane {
   DeviceArray<float> hidden_gates;  // [B, G*H]
 };
 
+/// A layer's and direction's weights in the form that cuBLAS is given.
+struct LayerForm {
+  const float* w_ih = nullptr;
+  const float* w_hh = nullptr;
+  WeightForm ih = WeightForm::given, hh = WeightForm::given;
+  DeviceArray<float> w_ih_copy, w_hh_copy;
+};
+
 class Cublas final : public Kernel {
  public:
   Cublas(const Problem& p, const Tensors& t, int streams)
       : p_(p), t_(t), stack_(p, t), streams_(streams) {
     const NvtxRange range("make cublas");
     for (int k = 0; k < streams; ++k) lanes_.push_back(std::make_unique<Lane>(p));
+    choose_forms();
+    if (p.head_at != HeadAt::none) choose_head_form();
+    RNNBENCH_CUDA(cudaStreamSynchronize(side_));
   }
 
   void launch(Stream stream) override {
@@ -104,7 +106,16 @@ class Cublas final : public Kernel {
   }
   void reset(Stream stream) override { stack_.reset(static_cast<cudaStream_t>(stream)); }
   std::string note() const override {
-    return streams_ == 2 ? "directions on two streams" : "one stream";
+    const auto copied = [&](WeightForm LayerForm::*which) {
+      return std::any_of(forms_.begin(), forms_.end(), [&](const LayerForm& form) {
+        return form.*which == WeightForm::transposed;
+      });
+    };
+    std::string text = streams_ == 2 ? "directions on two streams" : "one stream";
+    if (copied(&LayerForm::ih)) text += ", W_ih transposed";
+    if (copied(&LayerForm::hh)) text += ", W_hh transposed";
+    if (head_form_ == WeightForm::transposed) text += ", head transposed";
+    return text;
   }
 
  private:
@@ -132,19 +143,58 @@ class Cublas final : public Kernel {
 
   std::int64_t rows() const { return gates(p_.cell) * p_.hidden; }
 
-  void input_product(int layer, int direction, Lane& lane) {
+  ProductShape input_shape(int layer) const {
     const std::int64_t features = layer_input(p_, layer);
-    multiply(lane.handle, stack_.input(layer), features,
-             static_cast<const float*>(stack_.weights(layer, direction).w_ih),
-             lane.input_gates.get(), p_.seq * p_.batch, rows(), features, 0);
+    return {p_.seq * p_.batch, rows(), features, features};
+  }
+  ProductShape hidden_shape() const { return {p_.batch, rows(), p_.hidden, p_.hidden}; }
+
+  /// Layers of equal shape get the form that was faster for the first of them.
+  void choose_forms() {
+    Lane& lane = *lanes_.front();
+    WeightForm ih = WeightForm::given, hh = WeightForm::given;
+    for (int layer = 0; layer < p_.layers; ++layer)
+      for (int direction = 0; direction < p_.directions; ++direction) {
+        const LayerWeights& w = stack_.weights(layer, direction);
+        LayerForm form;
+        form.w_ih = static_cast<const float*>(w.w_ih);
+        form.w_hh = static_cast<const float*>(w.w_hh);
+        const ProductShape shape = input_shape(layer);
+        if (layer < 2 && direction == 0)
+          ih = faster_form(lane.handle, shape, stack_.input(layer), form.w_ih,
+                           lane.input_gates.get(), side_);
+        if (layer == 0 && direction == 0)
+          hh = faster_form(lane.handle, hidden_shape(), stack_.h(0, 0), form.w_hh,
+                           lane.hidden_gates.get(), side_);
+        form.ih = ih, form.hh = hh;
+        if (ih == WeightForm::transposed) {
+          form.w_ih_copy = transposed_copy(form.w_ih, shape.n, shape.k, side_);
+          form.w_ih = form.w_ih_copy.get();
+        }
+        if (hh == WeightForm::transposed) {
+          form.w_hh_copy = transposed_copy(form.w_hh, rows(), p_.hidden, side_);
+          form.w_hh = form.w_hh_copy.get();
+        }
+        forms_.push_back(std::move(form));
+      }
+  }
+
+  const LayerForm& form(int layer, int direction) const {
+    return forms_[std::size_t(layer * p_.directions + direction)];
+  }
+
+  void input_product(int layer, int direction, Lane& lane) {
+    const LayerForm& f = form(layer, direction);
+    cublas_multiply(lane.handle, input_shape(layer), stack_.input(layer), f.w_ih, f.ih,
+                    lane.input_gates.get());
   }
 
   void one_step(int layer, int direction, std::int64_t step, Lane& lane, cudaStream_t stream) {
     const std::int64_t t = direction ? p_.seq - 1 - step : step;
     const LayerWeights& w = stack_.weights(layer, direction);
+    const LayerForm& f = form(layer, direction);
     float* h = stack_.h(layer, direction);
-    multiply(lane.handle, h, p_.hidden, static_cast<const float*>(w.w_hh), lane.hidden_gates.get(),
-             p_.batch, rows(), p_.hidden, 0);
+    cublas_multiply(lane.handle, hidden_shape(), h, f.w_hh, f.hh, lane.hidden_gates.get());
     const auto in = sequence_strides(p_, rows());
     const auto out = sequence_strides(p_, p_.directions * p_.hidden);
     float* output = stack_.output(layer);
@@ -165,19 +215,36 @@ class Cublas final : public Kernel {
     RNNBENCH_LAUNCHED(pointwise);
   }
 
-  void run_head(cudaStream_t stream) {
+  /// The rows of the last layer's sequence that the head reads: all, or those of the last step.
+  ProductShape head_shape() const {
     const std::int64_t features = p_.directions * p_.hidden;
-    const auto strides = sequence_strides(p_, features);
-    const bool every = p_.head_at == HeadAt::every_step;
-    const float* a = stack_.output(p_.layers - 1);
-    const std::int64_t count = every ? p_.seq * p_.batch : p_.batch;
-    if (!every) a += (p_.seq - 1) * strides.step;
+    if (p_.head_at == HeadAt::every_step) return {p_.seq * p_.batch, p_.head, features, features};
+    return {p_.batch, p_.head, features, sequence_strides(p_, features).batch};
+  }
+  const float* head_input() const {
+    const auto strides = sequence_strides(p_, p_.directions * p_.hidden);
+    return stack_.output(p_.layers - 1) +
+           (p_.head_at == HeadAt::last_step ? (p_.seq - 1) * strides.step : 0);
+  }
+
+  void choose_head_form() {
+    const ProductShape shape = head_shape();
+    const DeviceArray<float> trial(std::size_t(shape.m * shape.n));
+    w_head_ = static_cast<const float*>(t_.w_head);
+    head_form_ =
+        faster_form(lanes_.front()->handle, shape, head_input(), w_head_, trial.get(), side_);
+    if (head_form_ == WeightForm::given) return;
+    w_head_copy_ = transposed_copy(w_head_, shape.n, shape.k, side_);
+    w_head_ = w_head_copy_.get();
+  }
+
+  void run_head(cudaStream_t stream) {
+    const ProductShape shape = head_shape();
     auto* y = static_cast<float*>(t_.y);
-    fill_rows<<<blocks_for(std::size_t(count * p_.head), threads), threads, 0, stream>>>(
-        y, static_cast<const float*>(t_.b_head), count, int(p_.head));
+    fill_rows<<<blocks_for(std::size_t(shape.m * shape.n), threads), threads, 0, stream>>>(
+        y, static_cast<const float*>(t_.b_head), shape.m, int(p_.head));
     RNNBENCH_LAUNCHED(fill_rows);
-    multiply(lanes_.front()->handle, a, every ? features : strides.batch,
-             static_cast<const float*>(t_.w_head), y, count, p_.head, features, 1);
+    cublas_multiply(lanes_.front()->handle, shape, head_input(), w_head_, head_form_, y, 1);
   }
 
   Problem p_;
@@ -187,6 +254,10 @@ class Cublas final : public Kernel {
   CudaStream side_;
   CudaEvent event_{cudaEventDisableTiming};
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<LayerForm> forms_;  // layer * D + direction
+  const float* w_head_ = nullptr;
+  WeightForm head_form_ = WeightForm::given;
+  DeviceArray<float> w_head_copy_;
 };
 
 /// `--option streams=1` keeps both directions on one stream.

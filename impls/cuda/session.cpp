@@ -7,6 +7,7 @@
 #include "harness/impl.hpp"
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/cuda_check.cuh"
+#include "impls/common/cuda_graph.cuh"
 
 namespace rnnbench {
 namespace {
@@ -14,53 +15,19 @@ namespace {
 /// A kernel's launches as one graph; everything else is the kernel's own.
 class GraphKernel final : public Kernel {
  public:
-  GraphKernel(Kernel& kernel, cudaStream_t stream) : kernel_(kernel) {
-    RNNBENCH_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
-    try {
-      kernel.launch(stream);
-    } catch (const std::exception& failure) {
-      cudaGraph_t partial = nullptr;
-      (void)cudaStreamEndCapture(stream, &partial);
-      if (partial) (void)cudaGraphDestroy(partial);
-      (void)cudaGetLastError();
-      throw Error(fmt::format("cannot be recorded as a graph: {}", failure.what()));
-    }
-    const cudaError_t ended = cudaStreamEndCapture(stream, &graph_);
-    if (ended != cudaSuccess) {
-      (void)cudaGetLastError();
-      throw Error(fmt::format(
-          "cannot be recorded as a graph: a call in launch broke the capture of its stream: {}",
-          cudaGetErrorString(ended)));
-    }
-    const cudaError_t made = cudaGraphInstantiate(&executable_, graph_, 0);
-    if (made == cudaSuccess) (void)cudaGraphUpload(executable_, stream);
-    if (made != cudaSuccess) {
-      (void)cudaGraphDestroy(graph_);
-      cuda_check(made, "cudaGraphInstantiate", __FILE__, __LINE__);
-    }
-    (void)cudaGraphGetNodes(graph_, nullptr, &nodes_);
-  }
-  GraphKernel(const GraphKernel&) = delete;
-  GraphKernel& operator=(const GraphKernel&) = delete;
-  ~GraphKernel() override {
-    (void)cudaGraphExecDestroy(executable_);
-    (void)cudaGraphDestroy(graph_);
-  }
+  GraphKernel(Kernel& kernel, cudaStream_t stream)
+      : kernel_(kernel), graph_(stream, [&] { kernel.launch(stream); }) {}
 
-  void launch(Stream stream) override {
-    RNNBENCH_CUDA(cudaGraphLaunch(executable_, static_cast<cudaStream_t>(stream)));
-  }
+  void launch(Stream stream) override { graph_.launch(static_cast<cudaStream_t>(stream)); }
   void reset(Stream stream) override { kernel_.reset(stream); }
   std::string note() const override {
     const std::string own = kernel_.note();
-    return fmt::format("{}{}graph of {} nodes", own, own.empty() ? "" : ", ", nodes_);
+    return fmt::format("{}{}graph of {} nodes", own, own.empty() ? "" : ", ", graph_.nodes());
   }
 
  private:
   Kernel& kernel_;
-  cudaGraph_t graph_ = nullptr;
-  cudaGraphExec_t executable_ = nullptr;
-  std::size_t nodes_ = 0;
+  CudaGraph graph_;
 };
 
 class CudaSession final : public Session {
