@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "harness/build_info.hpp"
@@ -37,6 +38,20 @@ struct Texts {
   bool bidirectional = false, stateful = false, no_bias = false, no_color = false;
   bool no_verify = false, verify_only = false, graph = false;
 };
+
+/// CLI11's own ranges print the largest double in full; this one says what is meant.
+CLI::Validator finite(bool zero_too) {
+  return CLI::Validator(
+      [zero_too](std::string& text) -> std::string {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) &&
+            (value > 0 || (zero_too && value == 0)))
+          return {};
+        return fmt::format("expected a number {} 0, found '{}'", zero_too ? "of at least" : "above",
+                           text);
+      },
+      "NUMBER");
+}
 
 void add_selection(CLI::App& app, CommandLine& line, Texts& texts) {
   auto* group = app.add_option_group("What to run");
@@ -86,13 +101,13 @@ void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
   auto& p = line.protocol;
   group->add_option("--repetitions", p.rounds, "interleaved rounds (9)")->check(CLI::Range(1, 10000));
   group->add_option("--min-time", p.min_time_s, "seconds of samples a case (0.1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(finite(true));
   group->add_option("--warmup", p.warmup, "discarded calls at the start of a turn (1)")
       ->check(CLI::Range(0, 100000));
   group->add_option("--budget", p.budget_s, "longest single call in seconds (5)")
-      ->check(CLI::PositiveNumber);
+      ->check(finite(false));
   group->add_option("--timeout", p.timeout_s, "longest silence of a worker in seconds (120)")
-      ->check(CLI::PositiveNumber);
+      ->check(finite(false));
   group->add_option("--cache", p.cache, "hot, cold or rotate (hot)")
       ->check(CLI::IsMember({"hot", "cold", "rotate"}));
   group->add_flag("--graph", texts.graph, "on a GPU also as a CUDA graph, in rows of its own");
@@ -102,9 +117,9 @@ void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
   group->add_option("--bitwise", line.bitwise, "repeats that must agree bit for bit")
       ->check(CLI::Range(0, 100000));
   group->add_option("--rtol", line.rtol, "relative tolerance instead of the derived one")
-      ->check(CLI::NonNegativeNumber);
+      ->check(finite(true));
   group->add_option("--atol", line.atol, "absolute tolerance, added to it")
-      ->check(CLI::NonNegativeNumber);
+      ->check(finite(true));
   group->add_flag("--profile", line.profile, "one bare call a case under NVTX, for ncu and nsys");
   group->add_flag("--dry-run", line.dry_run, "list the cases and stop");
   group->add_option("--require-ran", line.require_ran, "fail when fewer cases ran")
