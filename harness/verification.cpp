@@ -28,7 +28,11 @@ void load_and_make(Remote& worker, const std::string& key, const Problem& proble
   live.result.note = made.note;
 }
 
-/// Two calls on different inputs; returns the faster one's seconds.
+/// A disturbed call would project a full one over the budget: short ones are repeated.
+constexpr double short_call_s = 0.05;
+constexpr int repeats = 4;
+
+/// Two calls on different inputs, checked; returns the seconds of the fastest call.
 double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan) {
   const Problem& twin = data.problem();
   load_and_make(worker, "twin", twin, data, live, plan, "hot");
@@ -39,6 +43,8 @@ double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const
     fastest = std::min(fastest, check_call(subject, call, call == 0, data.call(call), plan.protocol,
                                            label, live.result.verification));
   }
+  for (int repeat = 0; repeat < repeats && fastest < short_call_s; ++repeat)
+    fastest = std::min(fastest, worker.run("twin", 0, false, {}).wall_s);
   worker.drop("twin");
   return fastest;
 }

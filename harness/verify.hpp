@@ -16,7 +16,7 @@ struct Tolerance {
   std::string rule;
 };
 
-/// 4·ceil(log2(K·T))·eps(dtype)·L with K the longest product; `--rtol`/`--atol` replace it.
+/// max(4·ceil(log2(K·T)), 2·sqrt(K))·eps(dtype)·L with K the longest product; `--rtol`/`--atol` replace it.
 Tolerance tolerance_for(const Problem& p, const Protocol& protocol);
 
 /// Compares one output: every element finite and
