@@ -48,6 +48,9 @@ TEST(Files, full_disk_and_missing_permission_are_told) {
   EXPECT_NE(full.find("cannot write /dev/full: No space left on device: free some space"),
             std::string::npos);
   const fs::path folder = scratch_folder();
+  const std::string missing = error_of([&] { write_file(folder / "none" / "file", "text"); });
+  EXPECT_NE(missing.find("none/file: No such file or directory: name another folder"),
+            std::string::npos);
   fs::create_directory(folder / "results.csv");
   const std::string blocked = error_of([&] { write_reports(one_of_each(), folder, {"csv"}); });
   EXPECT_NE(blocked.find("results.csv: Is a directory"), std::string::npos);

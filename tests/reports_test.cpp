@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <regex>
+#include <sstream>
 
 #include "harness/error.hpp"
 #include "reports/summary.hpp"
@@ -25,7 +25,10 @@ std::string console(const RunResult& run, const ConsoleStyle& style = {}) {
 
 /// Without line breaks, which may stand anywhere between words.
 std::string flat(const std::string& text) {
-  return std::regex_replace(text, std::regex(" *\n *"), " ");
+  std::string words;
+  std::istringstream in(text);
+  for (std::string word; in >> word;) words += (words.empty() ? "" : " ") + word;
+  return words;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
