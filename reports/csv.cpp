@@ -21,7 +21,7 @@ std::string_view head_word(HeadAt at) {
 }
 
 std::string quoted(const std::string& value) {
-  const std::string safe = clean(value);  // no line breaks left: one line is one case
+  std::string safe = clean(value);  // no line breaks left: one line is one case
   if (safe.find_first_of(",\"") == std::string::npos) return safe;
   std::string out = "\"";
   for (const char c : safe) out += c == '"' ? std::string("\"\"") : std::string(1, c);
