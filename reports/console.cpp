@@ -106,9 +106,10 @@ void write_console(std::ostream& out, const RunResult& run, const ConsoleStyle& 
   const auto all = sections(run);
   for (const Section& s : all) write_section(console, s);
   console.wrapped(conclusion(run, all), 0);
-  std::string files;
-  for (const auto& file : style.files) files += (files.empty() ? "" : " ") + clean(file.string());
-  if (!files.empty()) console.wrapped("Written: " + files, 0);
+  if (style.files.empty()) return;
+  std::string files = "Written:";
+  for (const auto& file : style.files) files.append(" ").append(clean(file.string()));
+  console.wrapped(files, 0);
 }
 
 }  // namespace rnnbench

@@ -135,7 +135,7 @@ TEST(Writers, show_the_same_numbers) {
     EXPECT_EQ(csv[k].at("outcome"), name(c.outcome));
     EXPECT_EQ(json["rnnbench"]["cases"][k]["outcome"], name(c.outcome));
     EXPECT_EQ(csv[k].at("median_s").empty(), shown["median_s"].is_null());
-    EXPECT_EQ(csv[k].at("baseline"), shown["baseline"]);
+    EXPECT_EQ(shown["baseline"], csv[k].at("baseline"));
     std::vector<std::string> parts{std::string(name(c.outcome))};
     if (c.time) {
       const double median = std::stod(csv[k].at("median_s"));
