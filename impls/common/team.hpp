@@ -50,8 +50,8 @@ class SpinBarrier {
   }
 
  private:
-  const int size_;
   alignas(64) std::atomic<int> arrived_{0};
+  const int size_;
   alignas(64) std::atomic<unsigned> round_{0};
 };
 

@@ -114,7 +114,8 @@ class Blas final : public Kernel {
 
  private:
   std::size_t at(int layer, int direction) const {
-    return static_cast<std::size_t>(layer * p_.directions + direction);
+    const int place = layer * p_.directions + direction;
+    return static_cast<std::size_t>(place);
   }
 
   /// Where each layer puts its output: two buffers in turn, but the last layer's is the problem's
@@ -148,7 +149,8 @@ class Blas final : public Kernel {
   void run_layer(int layer, int direction, int group, int slice) {
     const PackedWeights& w = packed_[at(layer, direction) * static_cast<std::size_t>(plan_.slices) +
                                      static_cast<std::size_t>(slice)];
-    const auto rank = static_cast<std::size_t>(group * plan_.slices + slice);
+    const Index team_rank = group * plan_.slices + slice;
+    const auto rank = static_cast<std::size_t>(team_rank);
     const Index inputs = layer_input(p_, layer), n = gates(p_.cell) * w.units;
     const float* x = layer == 0 ? floats(t_.x) : sequence_[static_cast<std::size_t>(layer) - 1];
     float* from_x = from_x_[rank].get();  // rows as in x

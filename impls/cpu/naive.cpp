@@ -69,10 +69,11 @@ class Naive final : public Kernel {
   template <class CellPolicy>
   void step(int layer, int direction, std::int64_t t) {
     constexpr int gates = CellPolicy::gates;
-    const LayerWeights& w = t_.layers[static_cast<std::size_t>(layer * p_.directions + direction)];
+    const std::int64_t place = layer * p_.directions + direction;  // among layers and states
+    const LayerWeights& w = t_.layers[static_cast<std::size_t>(place)];
     const std::int64_t hidden = p_.hidden, inputs = layer_input(p_, layer);
     const float* x = layer == 0 ? floats(t_.x) : sequence(layer - 1);
-    const std::int64_t offset = (layer * p_.directions + direction) * p_.batch * hidden;
+    const std::int64_t offset = place * p_.batch * hidden;
     float* h = state_.get() + offset;  // [B, H]
     for (std::int64_t b = 0; b < p_.batch; ++b)
       for (std::int64_t j = 0; j < hidden; ++j) {
@@ -83,9 +84,10 @@ class Naive final : public Kernel {
                               x + input_rows(p_, layer).at(t, b) * inputs, inputs);
           from_h[g] = product(floats(w.w_hh), floats(w.b_hh), row, h + b * hidden, hidden);
         }
-        float h_new = h[b * hidden + j], unused = 0;
-        float& c = cell_state_ ? cell_state_.get()[offset + b * hidden + j] : unused;
-        CellPolicy::update(from_x, from_h, h_new, c);
+        float h_new = h[b * hidden + j], c_new = 0;
+        if constexpr (CellPolicy::has_c) c_new = cell_state_.get()[offset + b * hidden + j];
+        CellPolicy::update(from_x, from_h, h_new, c_new);
+        if constexpr (CellPolicy::has_c) cell_state_.get()[offset + b * hidden + j] = c_new;
         h_next_.get()[b * hidden + j] = h_new;
       }
     std::copy_n(h_next_.get(), p_.batch * hidden, h);

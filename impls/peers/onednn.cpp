@@ -3,16 +3,16 @@
 // One primitive covers a stack of layers with equal input and state sizes where the problem has one
 // direction. With two, oneDNN would run each direction through all layers and join them only at the
 // end, while here (as in torch) every layer reads both: then each layer is a primitive of its own.
-#include <cstdlib>
 #include <cstring>
-#include <map>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "harness/impl.hpp"
+#include "impls/common/onednn_api.hpp"
 #include "impls/common/scratch.hpp"
 #include "impls/common/sequence.hpp"
-#include "impls/peers/onednn_api.hpp"
 
 extern "C" void omp_set_num_threads(int) __attribute__((weak));  // oneDNN's threads, if OpenMP's
 
@@ -109,6 +109,12 @@ class OneDnn final : public Kernel {
     return plain({p_.seq, p_.batch, features}, layout == Layout::btc ? Tag::ntc : Tag::tnc);
   }
 
+  /// Layer and direction `k` of a stack, counted layer by layer.
+  const LayerWeights& layer_weights(const Stack& s, int k) const {
+    const int place = s.first * p_.directions + k;
+    return t_.layers[static_cast<std::size_t>(place)];
+  }
+
   /// [count, D, in, G, H] from torch's [G*H, in] of each layer and direction, which are gathered as
   /// [count, D, G, H, in] first.
   memory weights(const Stack& s, bool input, std::int64_t in, const memory::desc& wanted) {
@@ -117,7 +123,7 @@ class OneDnn final : public Kernel {
     memory gathered(plain({s.count, p_.directions, in, g_count, p_.hidden}, Tag::ldgoi), engine_);
     auto* to = static_cast<float*>(gathered.get_data_handle());
     for (int k = 0; k < s.count * p_.directions; ++k) {
-      const LayerWeights& w = t_.layers[static_cast<std::size_t>(s.first * p_.directions + k)];
+      const LayerWeights& w = layer_weights(s, k);
       const auto* from = static_cast<const float*>(input ? w.w_ih : w.w_hh);
       for (int g = 0; g < g_count; ++g, to += block)
         std::memcpy(to, from + static_cast<std::size_t>(torch_gate(p_.cell, g)) * block,
@@ -132,7 +138,7 @@ class OneDnn final : public Kernel {
     memory filled = own(plain({s.count, p_.directions, rows, p_.hidden}, Tag::ldgo));
     auto* to = static_cast<float*>(filled.get_data_handle());
     for (int k = 0; k < s.count * p_.directions; ++k) {
-      const LayerWeights& w = t_.layers[static_cast<std::size_t>(s.first * p_.directions + k)];
+      const LayerWeights& w = layer_weights(s, k);
       const auto* b_ih = static_cast<const float*>(w.b_ih);
       const auto* b_hh = static_cast<const float*>(w.b_hh);
       for (int row = 0; row < rows; ++row)
