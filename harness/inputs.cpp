@@ -111,11 +111,12 @@ float round_to(Dtype dtype, float value) {
   return value;
 }
 
-Inputs make_inputs(const Problem& p, std::uint64_t seed, int threads) {
+Inputs make_inputs(const Problem& p, std::uint64_t seed, int threads, std::optional<Role> only) {
   Inputs inputs{p, {}};
   inputs.pool.batch = std::max<std::int64_t>(p.batch, 3);
   for (auto& spec : tensor_specs(inputs.pool))
-    if (spec.role != Role::output) inputs.tensors.push_back({std::move(spec), {}});
+    if (spec.role != Role::output && spec.role == only.value_or(spec.role))
+      inputs.tensors.push_back({std::move(spec), {}});
 
   // One piece is one item of work, so that one large tensor is shared out as well as many small
   // ones.

@@ -33,6 +33,10 @@ void locate(std::vector<TensorPlace>& places, const SharedMemory& memory) {
   }
 }
 
+void store(const SharedMemory& memory, const TensorPlace& place, const std::vector<float>& values) {
+  std::memcpy(memory.data() + place.offset, values.data(), place.bytes);
+}
+
 Reference take_reference_rows(const Problem& p, const Reference& pool, int first) {
   Reference rows;
   for (const auto& spec : tensor_specs(with_all_outputs(p))) {
@@ -70,34 +74,39 @@ ReferenceMaker cpu_reference(int threads) {
   };
 }
 
-ProblemData::ProblemData(const Problem& problem, std::uint64_t seed)
-    : problem_(problem), pool_(problem) {
-  const Inputs inputs = make_inputs(problem, seed);
+std::shared_ptr<const Weights> make_weights(const Problem& problem, std::uint64_t seed) {
+  auto weights = std::make_shared<Weights>();
+  const Inputs made = make_inputs(problem, seed, 0, Role::weight);
+  Layouter layout;
+  for (const auto& tensor : made.tensors) weights->places.push_back(layout.add(tensor.spec));
+  weights->memory = SharedMemory(layout.used());
+  locate(weights->places, weights->memory);
+  for (std::size_t k = 0; k < made.tensors.size(); ++k)
+    store(weights->memory, weights->places[k], made.tensors[k].values);
+  return weights;
+}
+
+ProblemData::ProblemData(const Problem& problem, std::uint64_t seed,
+                         std::shared_ptr<const Weights> weights)
+    : problem_(problem), pool_(problem), weights_(std::move(weights)) {
+  const Inputs inputs = make_inputs(problem, seed, 0, Role::input);
   pool_ = inputs.pool;
   std::vector<std::vector<HostTensor>> sets;
   for (int k = 0; k < set_count; ++k) sets.push_back(input_set(problem, inputs, k));
 
   Layouter layout;
-  for (const auto& tensor : inputs.tensors)
-    (tensor.spec.role == Role::weight ? weights_ : pool_inputs_)
-        .push_back(layout.add(tensor.spec));
+  for (const auto& tensor : inputs.tensors) pool_inputs_.push_back(layout.add(tensor.spec));
   for (const auto& set : sets) {
     auto& places = sets_.emplace_back();
     for (const auto& tensor : set) places.push_back(layout.add(tensor.spec));
   }
   memory_ = SharedMemory(layout.used());
-  locate(weights_, memory_);
   locate(pool_inputs_, memory_);
-  const auto store = [&](const TensorPlace& place, const std::vector<float>& values) {
-    std::memcpy(memory_.data() + place.offset, values.data(), place.bytes);
-  };
-  std::size_t weight = 0, input = 0;
-  for (const auto& tensor : inputs.tensors)
-    store(tensor.spec.role == Role::weight ? weights_[weight++] : pool_inputs_[input++],
-          tensor.values);
+  for (std::size_t k = 0; k < inputs.tensors.size(); ++k)
+    store(memory_, pool_inputs_[k], inputs.tensors[k].values);
   for (std::size_t k = 0; k < sets.size(); ++k) {
     locate(sets_[k], memory_);
-    for (std::size_t t = 0; t < sets[k].size(); ++t) store(sets_[k][t], sets[k][t].values);
+    for (std::size_t t = 0; t < sets[k].size(); ++t) store(memory_, sets_[k][t], sets[k][t].values);
   }
 
   Layouter output_layout;
@@ -112,7 +121,7 @@ ProblemData::ProblemData(const Problem& problem, std::uint64_t seed)
 
 std::vector<TensorPlace> ProblemData::with_weights(const std::vector<TensorPlace>& inputs) const {
   std::vector<TensorPlace> all = inputs;
-  all.insert(all.end(), weights_.begin(), weights_.end());
+  all.insert(all.end(), weights_->places.begin(), weights_->places.end());
   return all;
 }
 
@@ -173,8 +182,12 @@ const float* ProblemData::fetched(const TensorPlace& place) const {
   return reinterpret_cast<const float*>(outputs_.data() + place.offset);
 }
 
-const float* ProblemData::values(const TensorPlace& place) const {
+const float* ProblemData::input(const TensorPlace& place) const {
   return reinterpret_cast<const float*>(memory_.data() + place.offset);
+}
+
+const float* ProblemData::weight(const TensorPlace& place) const {
+  return reinterpret_cast<const float*>(weights_->memory.data() + place.offset);
 }
 
 }  // namespace rnnbench

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,14 +20,22 @@ using ReferenceMaker = std::function<Reference(const Problem&, const std::vector
 /// The reference on this machine's CPU; `threads` 0: all cores.
 ReferenceMaker cpu_reference(int threads);
 
+/// The weights of one problem in shared memory; the same for every T and every batch.
+struct Weights {
+  SharedMemory memory;
+  std::vector<TensorPlace> places;
+};
+std::shared_ptr<const Weights> make_weights(const Problem& problem, std::uint64_t seed);
+
 class ProblemData {
  public:
   /// Input set k is the pool's rows k … k+B-1 (see inputs.hpp), so every set differs in every row.
   static constexpr int set_count = 3;
-  ProblemData(const Problem& problem, std::uint64_t seed);
+  /// `seed` is that of the inputs; `weights` may be shared by problems that differ in T alone.
+  ProblemData(const Problem& problem, std::uint64_t seed, std::shared_ptr<const Weights> weights);
 
   const Problem& problem() const { return problem_; }
-  const std::vector<TensorPlace>& weights() const { return weights_; }
+  const std::vector<TensorPlace>& weights() const { return weights_->places; }
   const std::vector<std::vector<TensorPlace>>& sets() const { return sets_; }
   const std::vector<std::string>& output_names() const { return output_names_; }
 
@@ -45,16 +54,17 @@ class ProblemData {
   std::vector<TensorPlace> output_places(const Problem& p) const;
   /// The values last fetched there.
   const float* fetched(const TensorPlace& place) const;
-  const float* values(const TensorPlace& place) const;  // of an input or weight
+  const float* input(const TensorPlace& place) const;
+  const float* weight(const TensorPlace& place) const;
 
  private:
   std::vector<TensorPlace> with_weights(const std::vector<TensorPlace>& inputs) const;
 
   Problem problem_;
   Problem pool_;
-  SharedMemory memory_;   // weights, pool inputs, sets
+  std::shared_ptr<const Weights> weights_;
+  SharedMemory memory_;   // pool inputs, sets
   SharedMemory outputs_;  // all outputs, f32
-  std::vector<TensorPlace> weights_;
   std::vector<TensorPlace> pool_inputs_;
   std::vector<std::vector<TensorPlace>> sets_;
   std::vector<TensorPlace> outputs_places_;

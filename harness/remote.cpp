@@ -84,6 +84,7 @@ Timed Remote::time(const std::string& key, int discard, int samples, const std::
     throw WorkerFailure(Outcome::failed, fmt::format("{} samples were asked for, {} came", samples,
                                                      device.size()));
   for (std::size_t k = 0; k < device.size(); ++k) timed.samples.push_back({device[k], wall[k]});
+  timed.overhead_s = reply.value("overhead_s", 0.0);
   timed.last_set = reply.at("last_set").get<int>();
   timed.violation = text_or_empty(reply, "violation");
   return timed;

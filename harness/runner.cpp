@@ -66,6 +66,7 @@ class ProblemRun {
       live.remote_name = offer.remote_name;
       live.deterministic = offer.info.deterministic;
       live.graph = one.graph;
+      if (one.graph) live.timed_key += "-graph";
       live.result.scenario = scenario.name;
       live.result.problem = scenario.problems[one.problem];
       live.result.impl = offer.info.name;
@@ -80,10 +81,12 @@ class ProblemRun {
   void run(Rounds& rounds) {
     const Problem& problem = cases_.front().result.problem;
     const Protocol& protocol = plan_.protocol;
+    std::shared_ptr<const Weights> weights;
+    if (any_live()) weights = make_weights(problem, protocol.seed);
     if (protocol.verify && !plan_.profile)
-      verify_twins(problem, cases_, pool_, plan_, reference_, mistrust_);
+      verify_twins(problem, cases_, pool_, plan_, reference_, weights, mistrust_);
     if (any_live()) {
-      ProblemData data(problem, protocol.seed);
+      ProblemData data(problem, protocol.seed, weights);
       if (plan_.profile) return profile(data);
       if (protocol.verify) {
         data.compute(reference_);
@@ -119,7 +122,7 @@ class ProblemRun {
     for (auto& live : cases_)
       attempt(live, pool_, [&](Remote& worker) {
         make_timed(live, worker, data, plan_);
-        live.call_s = worker.run(timed_key, 0, true, {}).wall_s;
+        live.call_s = worker.run(live.timed_key, 0, true, {}).wall_s;
       });
   }
 
@@ -127,8 +130,8 @@ class ProblemRun {
     for (auto& live : cases_) {
       attempt(live, pool_, [&](Remote& worker) {
         make_timed(live, worker, data, plan_);
-        worker.profile(timed_key);
-        worker.drop(timed_key);
+        worker.profile(live.timed_key);
+        worker.drop(live.timed_key);
       });
       if (live.live) live.end(Outcome::unverified, "one bare pass for a profiler (--profile)");
     }
@@ -137,16 +140,17 @@ class ProblemRun {
   /// Inputs, weights, the float64 answer and every implementation's outputs, as .npy files.
   void save(const ProblemData& data) {
     const auto folder = std::filesystem::path(plan_.save_tensors) / id(data.problem());
-    for (const auto* places : {&data.weights(), &data.sets()[0]})
-      for (const auto& place : *places)
-        write_npy(folder / (place.name + ".npy"), place.shape, data.values(place));
+    for (const auto& place : data.weights())
+      write_npy(folder / (place.name + ".npy"), place.shape, data.weight(place));
+    for (const auto& place : data.sets()[0])
+      write_npy(folder / (place.name + ".npy"), place.shape, data.input(place));
     for (const auto& output : data.first_call(0))
       write_npy(folder / "reference" / (output.spec.name + ".npy"), output.spec.shape,
                 output.values.data());
     for (auto& live : cases_)
       attempt(live, pool_, [&](Remote& worker) {
         const auto places = data.output_places(data.problem());
-        worker.run(timed_key, 0, true, places);
+        worker.run(live.timed_key, 0, true, places);
         std::string impl = live.result.impl + (live.graph ? "-graph" : "");
         std::replace(impl.begin(), impl.end(), ':', '-');
         for (const auto& place : places)
@@ -162,7 +166,7 @@ class ProblemRun {
         live.end(Outcome::mistrusted, mistrust_);
       else
         live.end(Outcome::passed, "");
-      attempt(live, pool_, [](Remote& worker) { worker.drop(timed_key); });
+      attempt(live, pool_, [&](Remote& worker) { worker.drop(live.timed_key); });
     }
     const auto outcome = live.result.outcome;
     if (outcome == Outcome::passed || outcome == Outcome::unverified ||

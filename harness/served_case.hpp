@@ -37,6 +37,8 @@ class ServedCase {
   /// Returns what was violated; fills `wall_s`.
   std::optional<std::string> run(int set, bool reset, const std::vector<TensorPlace>& fetch,
                                  double& wall_s);
+  /// What a device-wide wait adds to the device time of a call that does nothing: median of a few.
+  double wall_overhead_s();
   /// Timed calls; `last_set` is the set whose outputs are in place afterwards.
   std::vector<Sample> time(const TimeRequest& request, int& last_set);
   std::optional<std::string> violation() const;
@@ -46,7 +48,7 @@ class ServedCase {
  private:
   void load(Instance& instance, const std::vector<TensorPlace>& places);
   void use_set(Instance& instance, int set);
-  std::optional<std::string> changed_input(int set);
+  std::optional<std::string> changed_input(int set, bool weights_too);
   void flush();
   SharedMemory& mapped(const TensorPlace& place);
 
@@ -60,6 +62,7 @@ class ServedCase {
   std::vector<Instance> instances_;
   std::optional<GuardedBuffer> flush_;
   std::size_t last_instance_ = 0;
+  bool weights_checked_ = false;
 };
 
 }  // namespace rnnbench

@@ -9,7 +9,7 @@
 namespace rnnbench {
 namespace {
 
-/// Twins use seeds of their own, so that nothing seen in one check is right in another.
+/// Twins' inputs have seeds of their own, so that nothing seen in one check is right in another.
 constexpr std::uint64_t twin_seed = 0x9E3779B97F4A7C15;
 
 Problem twin_of(const Problem& problem, std::int64_t seq) {
@@ -64,11 +64,13 @@ void apply_budget(LiveCase& live, const Problem& problem, double first_s, double
 }  // namespace
 
 void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
-                  const RunPlan& plan, const ReferenceMaker& reference, std::string& mistrust) {
+                  const RunPlan& plan, const ReferenceMaker& reference,
+                  const std::shared_ptr<const Weights>& weights, std::string& mistrust) {
   std::vector<double> first(cases.size()), fifth(cases.size());
   for (const std::int64_t seq : {1, 2, 5}) {
     if (std::none_of(cases.begin(), cases.end(), [](const auto& c) { return c.live; })) return;
-    ProblemData data(twin_of(problem, seq), plan.protocol.seed + twin_seed * static_cast<std::uint64_t>(seq));
+    ProblemData data(twin_of(problem, seq),
+                     plan.protocol.seed + twin_seed * static_cast<std::uint64_t>(seq), weights);
     data.compute(reference);
     if (seq == 1) {
       const double tolerance = tolerance_for(data.problem(), plan.protocol).value;
@@ -88,7 +90,7 @@ void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPo
 }
 
 void make_timed(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan) {
-  load_and_make(worker, timed_key, live.result.problem, data, live, plan, plan.protocol.cache);
+  load_and_make(worker, live.timed_key, live.result.problem, data, live, plan, plan.protocol.cache);
 }
 
 void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
@@ -114,9 +116,9 @@ void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPo
         worker.drop("full");
       }
       make_timed(live, worker, data, plan);
-      check(timed_key, problem, problem.stateful ? ProblemData::set_count : 1);
+      check(live.timed_key, problem, problem.stateful ? ProblemData::set_count : 1);
       if (all == problem && plan.protocol.bitwise > 1 && live.deterministic)
-        check_bitwise({worker, timed_key, problem, data}, plan.protocol.bitwise);
+        check_bitwise({worker, live.timed_key, problem, data}, plan.protocol.bitwise);
     });
 }
 
@@ -125,14 +127,14 @@ void verify_after(const ProblemData& data, std::vector<LiveCase>& cases, WorkerP
   const Problem& problem = data.problem();
   for (auto& live : cases)
     attempt(live, pool, [&](Remote& worker) {
-      const Subject subject{worker, timed_key, problem, data};
+      const Subject subject{worker, live.timed_key, problem, data};
       auto& record = live.result.verification;
       if (problem.stateful) {
         // The state has gone through an unknown number of calls: start anew, on other inputs.
         check_call(subject, 1, true, data.first_call(1), plan.protocol, "after timing", record);
         return;
       }
-      worker.fetch(timed_key, poisoned_places(subject));
+      worker.fetch(live.timed_key, poisoned_places(subject));
       check_fetched(subject, data.first_call(live.last_set), plan.protocol, "last timed call",
                     record);
     });

@@ -14,10 +14,11 @@ struct RunPlan;
 /// can get wrong shows here for little time. Also estimates the time of one full call; a case whose
 /// estimate is over the budget ends as such. `mistrust` is set when this check could not have failed.
 void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
-                  const RunPlan& plan, const ReferenceMaker& reference, std::string& mistrust);
+                  const RunPlan& plan, const ReferenceMaker& reference,
+                  const std::shared_ptr<const Weights>& weights, std::string& mistrust);
 
 /// Stage 2, at full length: all outputs at every step, then the kernel that will be timed, left made
-/// in its worker under `timed_key`; for stateful problems over three calls.
+/// in its worker under the case's `timed_key`; for stateful problems over three calls.
 void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
                  const RunPlan& plan);
 
@@ -27,7 +28,5 @@ void verify_after(const ProblemData& data, std::vector<LiveCase>& cases, WorkerP
 
 /// Loads and makes the kernel to be timed; `verify_full` does it too.
 void make_timed(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan);
-
-inline constexpr const char* timed_key = "timed";
 
 }  // namespace rnnbench

@@ -162,7 +162,8 @@ class Worker {
       wall.push_back(sample.wall_s);
     }
     const auto violation = served.violation();
-    return {{"device_s", device},
+    return {{"overhead_s", served.wall_overhead_s()},
+            {"device_s", device},
             {"wall_s", wall},
             {"last_set", last_set},
             {"violation", violation ? Json(*violation) : Json()}};

@@ -31,7 +31,7 @@ TEST(Run, WritesATableAndThreeFiles) {
   const auto run = run_program(tiny + fast + out_flag(folder));
   EXPECT_EQ(run.code, 0) << run.output;
   EXPECT_NE(run.output.find("cpu:naive"), std::string::npos);
-  EXPECT_NE(run.output.find("1 of 1 cases passed"), std::string::npos) << run.output;
+  EXPECT_NE(run.output.find("1 of 1 case passed"), std::string::npos) << run.output;
   const auto results = read_results(folder.path());
   EXPECT_TRUE(results.contains("context") && results.contains("benchmarks"));
   EXPECT_NE(text_of(folder.path() / "results.csv").find("gru_b2_t4_i6_h6_l1_f32"),
@@ -65,7 +65,8 @@ TEST(Run, SmokeScenariosPassInEveryCpuImplementation) {
         fmt::format("--scenario {} --device cpu --bitwise 3 --verify-only --quiet {}",
                     entry.path().string(), out_flag(folder)));
     EXPECT_EQ(run.code, 0) << run.output;
-    for (const auto& one : cases_in(folder.path())) {
+    const auto cases = cases_in(folder.path());
+    for (const auto& one : cases) {
       const auto outcome = one.at("outcome").get<std::string>();
       EXPECT_TRUE(outcome == "passed" || (outcome == "unsupported" && one.at("reason") != ""))
           << one.at("impl") << one.at("problem") << one.at("reason");
@@ -85,7 +86,8 @@ TEST(GpuRun, SmokeScenariosPassInEveryCudaImplementation) {
                                  ".toml --device cuda --graph --bitwise 3 " + fast +
                                  out_flag(folder));
     EXPECT_EQ(run.code, 0) << run.output;
-    for (const auto& one : cases_in(folder.path()))
+    const auto cases = cases_in(folder.path());
+    for (const auto& one : cases)
       EXPECT_EQ(one.at("outcome"), "passed") << one.at("impl") << one.at("reason");
   }
 }
@@ -218,7 +220,7 @@ TEST(Run, AnInterruptedRunGoesOnAndGivesTheSameFiles) {
   const std::string arguments = "--device cpu --cell gru,lstm --batch 1,2,3 --hidden 32 --seq 50 " +
                                 std::string("--impl naive --no-color --min-time 0.3 ") +
                                 out_flag(folder);
-  const auto first = run_program(arguments, "timeout --signal INT 1.2");
+  const auto first = run_program(arguments, "timeout --preserve-status --signal INT 1.2");
   EXPECT_EQ(first.code, 130) << first.output;
   EXPECT_NE(first.output.find("--resume"), std::string::npos) << first.output;
   const auto kept = cases_in(folder.path());

@@ -88,7 +88,8 @@ TEST(ZooTogether, TheOthersStillRun) {
       plugin, folder.path().string()));
   EXPECT_EQ(run.code, 1) << run.output;
   std::map<std::string, int> outcomes;
-  for (const auto& one : read_results(folder.path()).at("rnnbench").at("cases"))
+  const auto results = read_results(folder.path());
+  for (const auto& one : results.at("rnnbench").at("cases"))
     ++outcomes[one.at("outcome").get<std::string>()];
   EXPECT_EQ(outcomes["passed"], 4) << run.output;
   EXPECT_EQ(outcomes["crashed"], 4) << run.output;
