@@ -18,8 +18,8 @@ void add_module(std::vector<std::string>& argv, const std::string& name) {
 Device device_of(const std::string& impl, const std::string& provider) {
   if (impl.starts_with("cpu:")) return Device::cpu;
   if (impl.starts_with("cuda:")) return Device::cuda;
-  throw UsageError(fmt::format(
-      "{} offers '{}': a name begins with its device, cpu: or cuda:", provider, impl));
+  throw UsageError(
+      fmt::format("{} offers '{}': a name begins with its device, cpu: or cuda:", provider, impl));
 }
 
 }  // namespace
@@ -46,8 +46,7 @@ Catalog::Catalog(const CatalogOptions& options) {
     add(std::move(provider), options.timeout_s);
   }
   for (const auto& plugin : options.plugins) {
-    if (!fs::exists(plugin))
-      throw UsageError(fmt::format("--plugin {}: no such file", plugin));
+    if (!fs::exists(plugin)) throw UsageError(fmt::format("--plugin {}: no such file", plugin));
     Provider provider{plugin, worker_command(), "", {}};
     for (const char* name : {"cpu", "cuda"}) add_module(provider.argv, name);
     provider.argv.insert(provider.argv.end(), {"--plugin", fs::absolute(plugin).string()});

@@ -17,7 +17,7 @@ namespace rnnbench {
 struct CatalogOptions {
   bool cpu = true;
   bool cuda = true;
-  std::vector<std::string> plugins;                          // --plugin FILE.so
+  std::vector<std::string> plugins;                           // --plugin FILE.so
   std::vector<std::pair<std::string, std::string>> external;  // --external NAME='command'
   double timeout_s = 120;
 };
@@ -39,8 +39,8 @@ struct Offer {
 
 class Catalog {
  public:
-  /// Starts one worker for each provider and asks it. Throws UsageError naming a plug-in that cannot
-  /// be loaded or two implementations of one name.
+  /// Starts one worker for each provider and asks it. Throws UsageError naming a plug-in that
+  /// cannot be loaded or two implementations of one name.
   explicit Catalog(const CatalogOptions& options);
 
   const std::vector<Provider>& providers() const { return providers_; }

@@ -58,8 +58,9 @@ void add_selection(CLI::App& app, CommandLine& line, Texts& texts) {
   group->add_option("--scenario", line.scenarios,
                     "a name from scenarios/ or a path; repeatable (rnnbench list scenarios)");
   group->add_flag("--quick", line.quick, "the scenario's quick variant");
-  group->add_option("--device", texts.devices,
-                    "cpu, cuda or cuda:N; default: a GPU where one answers, else the CPU")
+  group
+      ->add_option("--device", texts.devices,
+                   "cpu, cuda or cuda:N; default: a GPU where one answers, else the CPU")
       ->delimiter(',');
   group->add_option("--impl", line.impls, "only these implementations")->delimiter(',');
   group->add_option("--skip-impl", line.skipped, "not these")->delimiter(',');
@@ -74,8 +75,9 @@ void add_selection(CLI::App& app, CommandLine& line, Texts& texts) {
 
 void add_axes(CLI::App& app, Texts& texts) {
   auto* group = app.add_option_group(
-      "Sizes", "replace the scenario's axes, or make a problem without a file; lists 1,16,64, "
-               "ranges 256:1024:256 (start:stop:stride), pow2:64:1024");
+      "Sizes",
+      "replace the scenario's axes, or make a problem without a file; lists 1,16,64, "
+      "ranges 256:1024:256 (start:stop:stride), pow2:64:1024");
   const auto axis = [&](const char* flag, const char* key, const char* help) {
     group->add_option(flag, texts.axes[key], help);
   };
@@ -99,7 +101,8 @@ void add_axes(CLI::App& app, Texts& texts) {
 void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
   auto* group = app.add_option_group("How to measure");
   auto& p = line.protocol;
-  group->add_option("--repetitions", p.rounds, "interleaved rounds (9)")->check(CLI::Range(1, 10000));
+  group->add_option("--repetitions", p.rounds, "interleaved rounds (9)")
+      ->check(CLI::Range(1, 10000));
   group->add_option("--min-time", p.min_time_s, "seconds of samples a case (0.1)")
       ->check(finite(true));
   group->add_option("--warmup", p.warmup, "discarded calls at the start of a turn (1)")
@@ -118,8 +121,7 @@ void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
       ->check(CLI::Range(0, 100000));
   group->add_option("--rtol", line.rtol, "relative tolerance instead of the derived one")
       ->check(finite(true));
-  group->add_option("--atol", line.atol, "absolute tolerance, added to it")
-      ->check(finite(true));
+  group->add_option("--atol", line.atol, "absolute tolerance, added to it")->check(finite(true));
   group->add_flag("--profile", line.profile, "one bare call a case under NVTX, for ncu and nsys");
   group->add_flag("--dry-run", line.dry_run, "list the cases and stop");
   group->add_option("--require-ran", line.require_ran, "fail when fewer cases ran")

@@ -25,7 +25,7 @@ struct CommandLine {
   std::vector<std::string> scenarios;  // --scenario; empty: a problem from axes
   AxisOverrides axes;
   bool quick = false;
-  std::vector<DeviceChoice> devices;   // --device; empty: a GPU where one answers, else the CPU
+  std::vector<DeviceChoice> devices;  // --device; empty: a GPU where one answers, else the CPU
   std::vector<std::string> impls, skipped;
   std::string filter;
   std::map<std::string, std::string> options;
@@ -46,7 +46,7 @@ struct CommandLine {
   bool quiet = false, color = true;
   BenchmarkFlags benchmark;
 
-  std::string list_what = "all";       // list: all, scenarios, impls or devices
+  std::string list_what = "all";         // list: all, scenarios, impls or devices
   bool calibrate = false, json = false;  // doctor
   std::vector<std::string> worker_modules, worker_plugins;
 };

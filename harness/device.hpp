@@ -20,10 +20,10 @@ std::string_view name(Device device);
 struct DeviceInfo {
   Device kind = Device::cpu;
   int index = 0;
-  std::string name;          // "NVIDIA H200", "AMD EPYC"
-  int units = 0;             // SMs or cores the process may use
-  int cc = 0;                // compute capability * 10 (90 for 9.0), 0 on a CPU
-  double clock_hz = 0;       // highest clock the device reports, 0 where it does not
+  std::string name;     // "NVIDIA H200", "AMD EPYC"
+  int units = 0;        // SMs or cores the process may use
+  int cc = 0;           // compute capability * 10 (90 for 9.0), 0 on a CPU
+  double clock_hz = 0;  // highest clock the device reports, 0 where it does not
   double memory_bytes = 0;
   double on_chip_bytes = 0;  // per unit: what can hold weights between steps
   double llc_bytes = 0;      // last cache level, whole device
@@ -35,10 +35,10 @@ struct DeviceInfo {
 
 /// Ceilings measured on this machine.
 struct Peaks {
-  double copy_bytes_per_s = 0;                            // read + written
-  std::map<std::string, double> gemm_flops_per_s;         // by dtype name
-  std::vector<std::pair<int, double>> exchange_s;         // units taking part, seconds per barrier
-  std::string how;                                        // one line: what was run
+  double copy_bytes_per_s = 0;                     // read + written
+  std::map<std::string, double> gemm_flops_per_s;  // by dtype name
+  std::vector<std::pair<int, double>> exchange_s;  // units taking part, seconds per barrier
+  std::string how;                                 // one line: what was run
 
   bool operator==(const Peaks&) const = default;
 };
@@ -59,8 +59,8 @@ class Session {
   virtual ~Session() = default;
   virtual void* allocate(std::size_t bytes) = 0;  // aligned to 256; throws when memory is short
   virtual void release(void* pointer) noexcept = 0;
-  virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;   // synchronous
-  virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;  // synchronous
+  virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;     // synchronous
+  virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;    // synchronous
   virtual void copy_on_device(void* to, const void* from, std::size_t bytes) = 0;  // on the stream
   virtual void fill(void* device, unsigned char byte, std::size_t bytes) = 0;      // on the stream
   virtual Stream stream() = 0;

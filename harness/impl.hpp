@@ -22,8 +22,8 @@ struct Kernel {
   /// Enqueues one whole forward call on `stream` (on a CPU: does it). No allocation, no
   /// synchronisation; reads x, h_0, c_0 and writes every wanted output.
   virtual void launch(Stream stream) = 0;
-  /// Stateful problems: the next launch starts from h_0 (and c_0) again. Each launch after it starts
-  /// from the state that the one before left.
+  /// Stateful problems: the next launch starts from h_0 (and c_0) again. Each launch after it
+  /// starts from the state that the one before left.
   virtual void reset(Stream) {}
   /// One line of what it chose (tile, algorithm, threads), for the result; may be empty.
   virtual std::string note() const { return {}; }
@@ -41,8 +41,8 @@ struct Impl {
   std::string name;  // "blas"; shown as "cpu:blas"
   Device device = Device::cpu;
   std::string summary;
-  bool peer = false;           // somebody else's library, to compare with
-  bool deterministic = true;   // repeats agree bit for bit
+  bool peer = false;          // somebody else's library, to compare with
+  bool deterministic = true;  // repeats agree bit for bit
   Reason (*unsupported)(const Problem&, const DeviceInfo&) = nullptr;  // null: takes everything
   std::unique_ptr<Kernel> (*make)(const Problem&, const Tensors&, const Options&) = nullptr;
 };
@@ -55,7 +55,7 @@ inline std::string full_name(const Impl& impl) {
 class Registry {
  public:
   static Registry& instance();
-  void add(Impl impl);        // throws Error on a second one of the same name
+  void add(Impl impl);  // throws Error on a second one of the same name
   void add(Backend backend);
   const std::vector<Impl>& impls() const { return impls_; }
   const std::vector<Backend>& backends() const { return backends_; }
@@ -79,9 +79,9 @@ struct Registration {
 #define RNNBENCH_JOIN_(a, b) a##b
 #define RNNBENCH_JOIN(a, b) RNNBENCH_JOIN_(a, b)
 /// At namespace scope: RNNBENCH_IMPL({.name = "mine", .device = Device::cpu, ..., .make = ...});
-#define RNNBENCH_IMPL(...)                                                               \
-  static const ::rnnbench::Registration RNNBENCH_JOIN(registration_, __LINE__)(          \
-      ::rnnbench::Impl __VA_ARGS__)
-#define RNNBENCH_BACKEND(...)                                                            \
-  static const ::rnnbench::Registration RNNBENCH_JOIN(registration_, __LINE__)(          \
-      ::rnnbench::Backend __VA_ARGS__)
+#define RNNBENCH_IMPL(...)                                           \
+  static const ::rnnbench::Registration RNNBENCH_JOIN(registration_, \
+                                                      __LINE__)(::rnnbench::Impl __VA_ARGS__)
+#define RNNBENCH_BACKEND(...)                                        \
+  static const ::rnnbench::Registration RNNBENCH_JOIN(registration_, \
+                                                      __LINE__)(::rnnbench::Backend __VA_ARGS__)

@@ -26,8 +26,8 @@ struct Inputs {
 
 /// Every value is a function of (seed, tensor name, index) only, whatever the thread count:
 /// x, h_0, c_0 from U[0,1), weights and biases from U(±1/√H), heads from U(±1/√(D*H)).
-/// `threads` 0: all cores. `only`: the inputs alone, or the weights alone. Throws std::bad_alloc where
-/// memory is short.
+/// `threads` 0: all cores. `only`: the inputs alone, or the weights alone. Throws std::bad_alloc
+/// where memory is short.
 Inputs make_inputs(const Problem& p, std::uint64_t seed, int threads = 0,
                    std::optional<Role> only = {});
 

@@ -6,8 +6,7 @@ namespace rnnbench {
 
 std::unique_ptr<Remote> WorkerPool::start(std::size_t provider, Device device) {
   auto remote = catalog_.take_describer(provider);
-  if (!remote)
-    remote = std::make_unique<Remote>(catalog_.providers()[provider].argv, timeout_s_);
+  if (!remote) remote = std::make_unique<Remote>(catalog_.providers()[provider].argv, timeout_s_);
   remote->open(device, index_, threads_);
   return remote;
 }

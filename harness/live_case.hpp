@@ -42,9 +42,9 @@ struct LiveCase {
   bool graph = false;
   std::string timed_key = "timed";  // of the kernel to be timed, in its worker; a worker holds both
                                     // modes of its implementation at once
-  bool live = true;       // false: has its outcome
-  double call_s = 0;      // last known time of one call at full length
-  int samples = 1;        // a turn
+  bool live = true;                 // false: has its outcome
+  double call_s = 0;                // last known time of one call at full length
+  int samples = 1;                  // a turn
   int rounds = 1;
   double overhead_s = 0;  // of a device-wide wait, the largest seen
   int last_set = 0;       // input set of the last timed call

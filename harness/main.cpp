@@ -16,7 +16,8 @@ int dispatch(const std::vector<std::string>& arguments) {
   bool exit_now = false;
   const CommandLine line = parse_command_line(arguments, exit_now);
   if (exit_now) return 0;
-  if (line.command == Command::worker) return run_worker({line.worker_modules, line.worker_plugins});
+  if (line.command == Command::worker)
+    return run_worker({line.worker_modules, line.worker_plugins});
   watch_for_interrupts();
   if (line.command == Command::list) return list_command(line);
   if (line.command == Command::doctor) return doctor_command(line);

@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 std::string joined(const std::vector<std::string>& words) {
   std::string text = "rnnbench";
   for (const auto& word : words) {
-    const bool plain = !word.empty() && word.find_first_of(" '\"|&;<>()$\\*?[]") == std::string::npos;
+    const bool plain =
+        !word.empty() && word.find_first_of(" '\"|&;<>()$\\*?[]") == std::string::npos;
     text += plain ? " " + word : " '" + word + "'";
   }
   return text;
@@ -124,8 +125,8 @@ void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
-    throw UsageError(fmt::format("--out {}: cannot make this folder ({})", folder.string(),
-                                 error.message()));
+    throw UsageError(
+        fmt::format("--out {}: cannot make this folder ({})", folder.string(), error.message()));
 }
 
 bool ran(Outcome outcome) {
@@ -136,8 +137,11 @@ bool ran(Outcome outcome) {
 class Run {
  public:
   Run(const CommandLine& line, JournalContents earlier)
-      : line_(line), earlier_(std::move(earlier)), catalog_(catalog_options(line)),
-        plans_(plans_for(line, catalog_)), progress_(line.quiet) {
+      : line_(line),
+        earlier_(std::move(earlier)),
+        catalog_(catalog_options(line)),
+        plans_(plans_for(line, catalog_)),
+        progress_(line.quiet) {
     for (const auto& plan : plans_) cases_.push_back(plan_cases(plan, catalog_));
   }
 
@@ -156,8 +160,7 @@ class Run {
   int list_tests() {
     for (std::size_t k = 0; k < plans_.size(); ++k)
       for (const auto& planned : cases_[k])
-        if (planned.unsupported.empty())
-          fmt::print("{}\n", name_of(planned, plans_[k], catalog_));
+        if (planned.unsupported.empty()) fmt::print("{}\n", name_of(planned, plans_[k], catalog_));
     return 0;
   }
 
@@ -222,8 +225,8 @@ class Run {
     };
     events.already_done = [&](const std::string& wanted) {
       for (const auto& result : earlier_.cases) {
-        const auto done = fmt::format("{}/{}/{}{}", result.scenario, id(result.problem), result.impl,
-                                      result.mode == "graph" ? "/graph" : "");
+        const auto done = fmt::format("{}/{}/{}{}", result.scenario, id(result.problem),
+                                      result.impl, result.mode == "graph" ? "/graph" : "");
         if (done != wanted) continue;
         result_.cases.push_back(result);
         return true;

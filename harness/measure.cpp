@@ -122,10 +122,11 @@ void summarize_samples(LiveCase& live) {
   // Work on a stream that the events do not see ends after them: the device-wide wait shows it.
   const double hidden = result.wall->median - result.time->median;
   if (hidden > 1e-4 + 2 * live.overhead_s && hidden > 0.5 * result.wall->median)
-    live.end(Outcome::mistrusted,
-             fmt::format("events say {:.3g} ms, a device-wide wait {:.3g} ms: work runs outside the "
-                         "timed stream",
-                         1e3 * result.time->median, 1e3 * result.wall->median));
+    live.end(
+        Outcome::mistrusted,
+        fmt::format("events say {:.3g} ms, a device-wide wait {:.3g} ms: work runs outside the "
+                    "timed stream",
+                    1e3 * result.time->median, 1e3 * result.wall->median));
 }
 
 }  // namespace rnnbench

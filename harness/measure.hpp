@@ -12,8 +12,8 @@ namespace rnnbench {
 struct RunPlan;
 
 /// Warms each live case up until its time is stable, then runs rounds in which every case has one
-/// turn, in an order shuffled anew for each round. Samples go into the cases; a turn that fails ends
-/// its case.
+/// turn, in an order shuffled anew for each round. Samples go into the cases; a turn that fails
+/// ends its case.
 void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, const RunPlan& plan);
 
 /// Fills time and wall summaries from the samples, and marks what makes them doubtful.

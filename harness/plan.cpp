@@ -34,8 +34,8 @@ std::regex compile(const std::string& filter) {
   try {
     return std::regex(filter);
   } catch (const std::regex_error& error) {
-    throw UsageError(fmt::format("--filter '{}': not a regular expression ({})", filter,
-                                 error.what()));
+    throw UsageError(
+        fmt::format("--filter '{}': not a regular expression ({})", filter, error.what()));
   }
 }
 

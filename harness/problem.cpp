@@ -99,9 +99,7 @@ Layout parse_layout(std::string_view text) { return parse_word(layouts, text, "l
 
 int gates(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 
-int bytes_per_element(Dtype dtype) {
-  return dtype == Dtype::f16 || dtype == Dtype::bf16 ? 2 : 4;
-}
+int bytes_per_element(Dtype dtype) { return dtype == Dtype::f16 || dtype == Dtype::bf16 ? 2 : 4; }
 
 std::int64_t layer_input(const Problem& p, int layer) {
   return layer == 0 ? p.input : p.directions * p.hidden;
@@ -121,8 +119,7 @@ Problem with_all_outputs(Problem p) {
 
 void validate(const Problem& p) {
   const auto positive = [](std::string_view field, std::int64_t value) {
-    if (value < 1)
-      throw UsageError(fmt::format("{} is {}: it must be at least 1", field, value));
+    if (value < 1) throw UsageError(fmt::format("{} is {}: it must be at least 1", field, value));
   };
   positive("batch", p.batch);
   positive("seq", p.seq);
@@ -135,28 +132,31 @@ void validate(const Problem& p) {
     throw UsageError("head has a size but no place: it must be at every step or at the last");
   if (p.head_at != HeadAt::none) positive("head", p.head);
   if (p.want_c_n && p.cell != Cell::lstm)
-    throw UsageError(fmt::format("outputs has c_n, which {} does not have: only lstm", name(p.cell)));
+    throw UsageError(
+        fmt::format("outputs has c_n, which {} does not have: only lstm", name(p.cell)));
   if (!p.want_output && !p.want_h_n && !p.want_c_n && p.head_at == HeadAt::none)
     throw UsageError("outputs is empty: it must name at least one of output, h_n, c_n");
-  // Sizes are multiplied as 64-bit integers everywhere; in doubles the check itself cannot overflow.
+  // Sizes are multiplied as 64-bit integers everywhere; in doubles the check itself cannot
+  // overflow.
   const double largest = 4e18;
   const double b = static_cast<double>(p.batch), t = static_cast<double>(p.seq);
   const double h = static_cast<double>(p.hidden), i = static_cast<double>(p.input);
   const double o = static_cast<double>(p.head), ld = 1.0 * p.layers * p.directions;
-  const double counts[] = {b * t * i, b * t * h * 8, 4 * h * i, 8 * h * h, ld * b * h, t * b * o,
-                           2 * h * o, ld * h * 4};
+  const double counts[] = {b * t * i,  b * t * h * 8, 4 * h * i, 8 * h * h,
+                           ld * b * h, t * b * o,     2 * h * o, ld * h * 4};
   for (const double count : counts)
     if (count * 8 > largest)
-      throw UsageError(fmt::format(
-          "a tensor of this problem would have {:.2g} elements: batch, seq, input, hidden or head is "
-          "too large",
-          count));
+      throw UsageError(
+          fmt::format("a tensor of this problem would have {:.2g} elements: batch, seq, input, "
+                      "hidden or head is "
+                      "too large",
+                      count));
 }
 
 std::string id(const Problem& p) {
-  std::string text = fmt::format("{}{}_b{}_t{}_i{}_h{}_l{}_{}", name(p.cell),
-                                 p.directions == 2 ? "-bi" : "", p.batch, p.seq, p.input, p.hidden,
-                                 p.layers, name(p.dtype));
+  std::string text =
+      fmt::format("{}{}_b{}_t{}_i{}_h{}_l{}_{}", name(p.cell), p.directions == 2 ? "-bi" : "",
+                  p.batch, p.seq, p.input, p.hidden, p.layers, name(p.dtype));
   if (p.layout == Layout::btc) text += "_btc";
   if (!p.bias) text += "_nobias";
   if (p.head_at != HeadAt::none)
@@ -176,8 +176,7 @@ std::string id(const Problem& p) {
 
 Problem parse_id(std::string_view text) {
   const auto bad = [&](std::string_view token, std::string_view expected) {
-    throw UsageError(
-        fmt::format("problem id '{}': '{}' is not {}", text, token, expected));
+    throw UsageError(fmt::format("problem id '{}': '{}' is not {}", text, token, expected));
   };
   // A cell's own name may hold an underscore, so it is taken off first.
   Problem p;
@@ -206,9 +205,12 @@ Problem parse_id(std::string_view text) {
   set_default_outputs(p);
   for (std::size_t k = 6; k < tokens.size(); ++k) {
     const auto token = tokens[k];
-    if (token == "btc") p.layout = Layout::btc;
-    else if (token == "nobias") p.bias = false;
-    else if (token == "stateful") p.stateful = true;
+    if (token == "btc")
+      p.layout = Layout::btc;
+    else if (token == "nobias")
+      p.bias = false;
+    else if (token == "stateful")
+      p.stateful = true;
     else if (!read_head(token, p) && !read_wants(token, p))
       bad(token, "btc, nobias, headN-every, headN-last, want-…, or stateful");
   }
@@ -241,7 +243,8 @@ double weight_bytes(const Problem& p) {
                 (static_cast<double>(layer_input(p, layer)) + static_cast<double>(p.hidden) +
                  (p.bias ? 2 : 0));
   if (p.head_at != HeadAt::none)
-    elements += static_cast<double>(p.head) * (1.0 * p.directions * static_cast<double>(p.hidden) + 1);
+    elements +=
+        static_cast<double>(p.head) * (1.0 * p.directions * static_cast<double>(p.hidden) + 1);
   return elements * bytes_per_element(p.dtype);
 }
 

@@ -136,7 +136,8 @@ void ProblemData::compute(const ReferenceMaker& make) {
     Layouter layout;
     std::vector<TensorPlace> inputs = sets_[k];
     for (auto& place : inputs)
-      if (place.name != "x") place.offset = layout.add({"", Role::input, Fill::unit, place.shape}).offset;
+      if (place.name != "x")
+        place.offset = layout.add({"", Role::input, Fill::unit, place.shape}).offset;
     memory = SharedMemory(layout.used());
     for (auto& place : inputs) {
       if (place.name == "x") continue;

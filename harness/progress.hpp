@@ -6,8 +6,9 @@
 
 namespace rnnbench {
 
-/// On a terminal one line that is drawn over: a bar, the case, elapsed and remaining time. Elsewhere
-/// one plain line a step. All on standard error, so that standard output holds results alone.
+/// On a terminal one line that is drawn over: a bar, the case, elapsed and remaining time.
+/// Elsewhere one plain line a step. All on standard error, so that standard output holds results
+/// alone.
 class Progress {
  public:
   explicit Progress(bool quiet);

@@ -5,9 +5,8 @@
 namespace rnnbench {
 
 void to_json(Json& json, const TensorPlace& p) {
-  json = {{"name", p.name},     {"path", p.path},   {"map_bytes", p.map_bytes},
-          {"offset", p.offset}, {"bytes", p.bytes}, {"dtype", p.dtype},
-          {"shape", p.shape}};
+  json = {{"name", p.name},   {"path", p.path},   {"map_bytes", p.map_bytes}, {"offset", p.offset},
+          {"bytes", p.bytes}, {"dtype", p.dtype}, {"shape", p.shape}};
 }
 
 void from_json(const Json& json, TensorPlace& p) {

@@ -17,9 +17,9 @@ using Json = nlohmann::json;
 /// A dense tensor in shared memory. dtype: "f32" or, for references, "f64".
 struct TensorPlace {
   std::string name;
-  std::string path;             // of the shared memory
-  std::size_t map_bytes = 0;    // its whole size
-  std::size_t offset = 0;       // of this tensor
+  std::string path;           // of the shared memory
+  std::size_t map_bytes = 0;  // its whole size
+  std::size_t offset = 0;     // of this tensor
   std::size_t bytes = 0;
   std::string dtype = "f32";
   std::vector<std::int64_t> shape;

@@ -64,8 +64,8 @@ Made Remote::make(const std::string& key, const MakeRequest& request) {
 
 Ran Remote::run(const std::string& key, int set, bool reset,
                 const std::vector<TensorPlace>& fetch) {
-  const Json reply = ask(
-      {{"op", "run"}, {"case", key}, {"set", set}, {"reset", reset}, {"fetch", fetch}});
+  const Json reply =
+      ask({{"op", "run"}, {"case", key}, {"set", set}, {"reset", reset}, {"fetch", fetch}});
   return {reply.value("wall_s", 0.0), text_or_empty(reply, "violation")};
 }
 
@@ -81,8 +81,8 @@ Timed Remote::time(const std::string& key, int discard, int samples, const std::
   const auto device = reply.at("device_s").get<std::vector<double>>();
   const auto wall = reply.at("wall_s").get<std::vector<double>>();
   if (device.size() != static_cast<std::size_t>(samples) || wall.size() != device.size())
-    throw WorkerFailure(Outcome::failed, fmt::format("{} samples were asked for, {} came", samples,
-                                                     device.size()));
+    throw WorkerFailure(Outcome::failed,
+                        fmt::format("{} samples were asked for, {} came", samples, device.size()));
   for (std::size_t k = 0; k < device.size(); ++k) timed.samples.push_back({device[k], wall[k]});
   timed.overhead_s = reply.value("overhead_s", 0.0);
   timed.last_set = reply.at("last_set").get<int>();
@@ -98,9 +98,7 @@ void Remote::profile(const std::string& key) { ask({{"op", "profile"}, {"case", 
 void Remote::drop(const std::string& key) { ask({{"op", "drop"}, {"case", key}}); }
 
 std::vector<std::pair<std::string, std::string>> Remote::state() {
-  return ask({{"op", "state"}})
-      .at("state")
-      .get<std::vector<std::pair<std::string, std::string>>>();
+  return ask({{"op", "state"}}).at("state").get<std::vector<std::pair<std::string, std::string>>>();
 }
 
 Peaks Remote::calibrate() { return ask({{"op", "calibrate"}}).at("peaks").get<Peaks>(); }

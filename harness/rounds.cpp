@@ -53,13 +53,20 @@ BenchmarkFlags read_benchmark_flags(const std::vector<std::string>& arguments) {
     const auto equals = argument.find('=');
     const auto key = argument.substr(0, equals);
     const auto value = equals == std::string::npos ? "" : argument.substr(equals + 1);
-    if (key == "--benchmark_out") flags.out = value;
-    else if (key == "--benchmark_out_format") flags.out_format = value;
-    else if (key == "--benchmark_format") flags.format = value;
-    else if (key == "--benchmark_list_tests") flags.list_tests = value.empty() || value == "true";
-    else if (key == "--benchmark_filter") flags.filter = value;
-    else if (key == "--benchmark_min_time") flags.min_time = value;
-    else flags.handed_on.push_back(argument);
+    if (key == "--benchmark_out")
+      flags.out = value;
+    else if (key == "--benchmark_out_format")
+      flags.out_format = value;
+    else if (key == "--benchmark_format")
+      flags.format = value;
+    else if (key == "--benchmark_list_tests")
+      flags.list_tests = value.empty() || value == "true";
+    else if (key == "--benchmark_filter")
+      flags.filter = value;
+    else if (key == "--benchmark_min_time")
+      flags.min_time = value;
+    else
+      flags.handed_on.push_back(argument);
   }
   reporter(flags.out_format);
   if (!flags.format.empty()) reporter(flags.format);
@@ -88,16 +95,18 @@ Rounds::~Rounds() = default;
 
 void Rounds::round(const std::vector<Turn>& turns) {
   for (const auto& turn : turns)
-    benchmark::RegisterBenchmark(turn.name.c_str(), [&turn](benchmark::State& state) {
-      std::vector<double> seconds;
-      try {
-        seconds = turn.run(static_cast<int>(state.max_iterations));
-      } catch (const std::exception& error) {
-        state.SkipWithError(error.what());
-      }
-      std::size_t next = 0;
-      for ([[maybe_unused]] auto iteration : state) state.SetIterationTime(seconds[next++]);
-    })
+    benchmark::RegisterBenchmark(turn.name.c_str(),
+                                 [&turn](benchmark::State& state) {
+                                   std::vector<double> seconds;
+                                   try {
+                                     seconds = turn.run(static_cast<int>(state.max_iterations));
+                                   } catch (const std::exception& error) {
+                                     state.SkipWithError(error.what());
+                                   }
+                                   std::size_t next = 0;
+                                   for ([[maybe_unused]] auto iteration : state)
+                                     state.SetIterationTime(seconds[next++]);
+                                 })
         ->UseManualTime()
         ->Iterations(turn.samples)
         ->Unit(benchmark::kMillisecond);
@@ -113,8 +122,8 @@ void Rounds::finish() {
   if (file) replay(state_->collector.rounds, flags.out_format, file);
   file.close();
   if (!file)
-    throw Error(fmt::format("--benchmark_out={}: cannot be written ({})", flags.out,
-                            std::strerror(errno)));
+    throw Error(
+        fmt::format("--benchmark_out={}: cannot be written ({})", flags.out, std::strerror(errno)));
 }
 
 }  // namespace rnnbench

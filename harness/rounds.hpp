@@ -19,7 +19,7 @@ struct Turn {
 struct BenchmarkFlags {
   std::string out, out_format = "json", format;
   bool list_tests = false;
-  std::string filter, min_time;       // mapped to --filter and --min-time
+  std::string filter, min_time;  // mapped to --filter and --min-time
   std::vector<std::string> handed_on;
 };
 /// Throws UsageError on a flag that is malformed.

@@ -14,8 +14,8 @@ namespace {
 
 std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   const auto& p = plan.protocol;
-  std::string line = fmt::format("rnnbench --problem {} --impl {} --device {}", id(live.result.problem),
-                                 live.result.impl, name(plan.device.kind));
+  std::string line = fmt::format("rnnbench --problem {} --impl {} --device {}",
+                                 id(live.result.problem), live.result.impl, name(plan.device.kind));
   if (plan.device.index != 0) line += fmt::format(":{}", plan.device.index);
   line += fmt::format(" --seed {} --cache {} --budget {:g}", p.seed, p.cache, p.budget_s);
   if (live.graph) line += " --graph";

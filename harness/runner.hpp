@@ -21,11 +21,11 @@ struct RunPlan {
   DeviceInfo device;
   Peaks peaks;
   int threads = 0;
-  std::vector<std::string> impls, skipped;      // names or their part after the colon; empty: all
-  std::string filter;                           // regular expression on "scenario/problem/impl"
-  std::map<std::string, std::string> options;   // --option, for implementations
+  std::vector<std::string> impls, skipped;     // names or their part after the colon; empty: all
+  std::string filter;                          // regular expression on "scenario/problem/impl"
+  std::map<std::string, std::string> options;  // --option, for implementations
   bool profile = false;
-  std::string save_tensors;                     // folder, empty: none
+  std::string save_tensors;  // folder, empty: none
 };
 
 /// One case before anything has run.

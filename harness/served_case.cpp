@@ -46,8 +46,7 @@ ServedCase::ServedCase(Session& session, const Problem& problem,
 
 SharedMemory& ServedCase::mapped(const TensorPlace& place) {
   const auto found = std::find(map_paths_.begin(), map_paths_.end(), place.path);
-  if (found != map_paths_.end())
-    return maps_[static_cast<std::size_t>(found - map_paths_.begin())];
+  if (found != map_paths_.end()) return maps_[static_cast<std::size_t>(found - map_paths_.begin())];
   if (place.offset + place.bytes > place.map_bytes)
     throw Error(fmt::format("tensor {} lies outside its shared memory", place.name));
   maps_.emplace_back(place.path, place.map_bytes);

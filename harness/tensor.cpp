@@ -27,8 +27,7 @@ void add_weights(const Problem& p, std::vector<TensorSpec>& specs) {
       add("bias_hh", {rows});
     }
   if (p.head_at == HeadAt::none) return;
-  specs.push_back(
-      {"head.weight", Role::weight, Fill::head, {p.head, p.directions * p.hidden}});
+  specs.push_back({"head.weight", Role::weight, Fill::head, {p.head, p.directions * p.hidden}});
   specs.push_back({"head.bias", Role::weight, Fill::head, {p.head}});
 }
 

@@ -25,7 +25,8 @@ struct TensorSpec {
 /// Every tensor of `p` in a fixed order: inputs, weights, then the wanted outputs.
 /// x: [T,B,I] or [B,T,I]; h_0, c_0: [L*D,B,H];
 /// weight_ih_l{k}[_reverse]: [G*H, I or D*H]; weight_hh_…: [G*H, H]; bias_ih_…, bias_hh_…: [G*H];
-/// head.weight: [O, D*H]; head.bias: [O]; outputs: see Problem; y: [T,B,O], [B,T,O] or [B,O] (last).
+/// head.weight: [O, D*H]; head.bias: [O]; outputs: see Problem; y: [T,B,O], [B,T,O] or [B,O]
+/// (last).
 std::vector<TensorSpec> tensor_specs(const Problem& p);
 
 /// Weights of one layer and direction; `data` pointers as in Tensors. Biases are null without bias.

@@ -22,8 +22,7 @@ void load_and_make(Remote& worker, const std::string& key, const Problem& proble
                    const ProblemData& data, LiveCase& live, const RunPlan& plan,
                    const std::string& cache) {
   worker.load(key, problem, data.weights(), data.sets());
-  const Made made =
-      worker.make(key, {live.remote_name, plan.options, live.graph, cache});
+  const Made made = worker.make(key, {live.remote_name, plan.options, live.graph, cache});
   live.result.setup_s = made.setup_s;
   live.result.note = made.note;
 }
@@ -85,8 +84,7 @@ void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPo
       });
   }
   for (std::size_t k = 0; k < cases.size(); ++k)
-    if (cases[k].live)
-      apply_budget(cases[k], problem, first[k], fifth[k], plan.protocol.budget_s);
+    if (cases[k].live) apply_budget(cases[k], problem, first[k], fifth[k], plan.protocol.budget_s);
 }
 
 void make_timed(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan) {

@@ -12,13 +12,20 @@ namespace {
 /// Distance between 1 and the next number of the type the products are made of.
 double epsilon(Dtype dtype) {
   switch (dtype) {
-    case Dtype::f32: return std::ldexp(1.0, -23);
+    case Dtype::f32:
+      return std::ldexp(1.0, -23);
     case Dtype::tf32:
-    case Dtype::f16: return std::ldexp(1.0, -10);
-    case Dtype::bf16: return std::ldexp(1.0, -7);
+    case Dtype::f16:
+      return std::ldexp(1.0, -10);
+    case Dtype::bf16:
+      return std::ldexp(1.0, -7);
   }
   return 0;
 }
+
+/// Inputs are U[0,1) and weights U(±1/√H), so gates and sums of products are about this large at
+/// least, whatever comes out: where they cancel, their rounding errors stay in a small result.
+constexpr double smallest_scale = 0.25;
 
 std::string position(std::size_t flat, const std::vector<std::int64_t>& shape) {
   std::string text;
@@ -35,9 +42,9 @@ std::string position(std::size_t flat, const std::vector<std::int64_t>& shape) {
 Tolerance tolerance_for(const Problem& p, const Protocol& protocol) {
   // As benchdnn bounds its RNNs: rounding of K-long sums grows with log2 K when products are summed
   // in blocks, errors fed back over T steps add another log2 T, and each layer reads the one below.
-  // Libraries may also sum in order; then rounding errors walk randomly and grow with sqrt(K) (Higham
-  // and Mary, A new approach to probabilistic rounding error analysis, 2019), which is the larger for
-  // K over about 1500.
+  // Libraries may also sum in order; then rounding errors walk randomly and grow with sqrt(K)
+  // (Higham and Mary, A new approach to probabilistic rounding error analysis, 2019), which is the
+  // larger for K over about 1500.
   std::int64_t longest = p.hidden;
   for (int layer = 0; layer < std::min(p.layers, 2); ++layer)
     longest = std::max(longest, layer_input(p, layer) + p.hidden);
@@ -61,7 +68,7 @@ double compare(const TensorSpec& spec, const float* got, const double* want, dou
   const std::size_t count = spec.elements();
   double squares = 0;
   for (std::size_t k = 0; k < count; ++k) squares += want[k] * want[k];
-  const double scale = std::max(std::sqrt(squares / static_cast<double>(count)), 1e-30);
+  const double scale = std::max(std::sqrt(squares / static_cast<double>(count)), smallest_scale);
   double largest = 0;
   for (std::size_t k = 0; k < count; ++k) {
     const double value = got[k];
@@ -69,8 +76,8 @@ double compare(const TensorSpec& spec, const float* got, const double* want, dou
     const double error = std::abs(value - want[k]);
     const bool wrong = !std::isfinite(value) || error > tolerance * size + atol;
     if (wrong && why.empty())
-      why = fmt::format("{}{} is {:.9g}, expected {:.9g}", spec.name, position(k, spec.shape), value,
-                        want[k]);
+      why = fmt::format("{}{} is {:.9g}, expected {:.9g}", spec.name, position(k, spec.shape),
+                        value, want[k]);
     largest = std::max(largest, std::isfinite(value) ? error / size : HUGE_VAL);
   }
   return largest;

@@ -16,13 +16,14 @@ struct Tolerance {
   std::string rule;
 };
 
-/// max(4·ceil(log2(K·T)), 2·sqrt(K))·eps(dtype)·L with K the longest product; `--rtol`/`--atol` replace it.
+/// max(4·ceil(log2(K·T)), 2·sqrt(K))·eps(dtype)·L with K the longest product; `--rtol`/`--atol`
+/// replace it.
 Tolerance tolerance_for(const Problem& p, const Protocol& protocol);
 
 /// Compares one output: every element finite and
-/// |got - want| <= tolerance * max(|want|, scale) + atol, scale = the root mean square of `want`.
-/// Returns the largest relative error; on a violation (the first) fills `why` with tensor, index,
-/// got and expected.
+/// |got - want| <= tolerance * max(|want|, scale) + atol, scale = the root mean square of `want`,
+/// or 1/4 where that is larger. Returns the largest relative error; on a violation (the first)
+/// fills `why` with tensor, index, got and expected.
 double compare(const TensorSpec& spec, const float* got, const double* want, double tolerance,
                double atol, std::string& why);
 

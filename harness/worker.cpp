@@ -58,9 +58,10 @@ class Worker {
       if (!why.empty()) missing[std::string(name(backend.kind))] = why;
     }
     for (const Impl* impl : offered_)
-      impls.push_back(
-          ImplInfo{full_name(*impl), impl->summary, impl->peer, impl->deterministic});
-    return {{"protocol", protocol_version}, {"impls", impls}, {"devices", devices},
+      impls.push_back(ImplInfo{full_name(*impl), impl->summary, impl->peer, impl->deterministic});
+    return {{"protocol", protocol_version},
+            {"impls", impls},
+            {"devices", devices},
             {"no_device", missing}};
   }
 
@@ -117,10 +118,11 @@ class Worker {
   Json load(const Json& request) {
     const auto key = request.at("case").get<std::string>();
     cases_.erase(key);
-    cases_.emplace(std::piecewise_construct, std::forward_as_tuple(key),
-                   std::forward_as_tuple(session(), parse_id(request.at("problem").get<std::string>()),
-                                         request.at("weights").get<std::vector<TensorPlace>>(),
-                                         request.at("sets").get<std::vector<std::vector<TensorPlace>>>()));
+    cases_.emplace(
+        std::piecewise_construct, std::forward_as_tuple(key),
+        std::forward_as_tuple(session(), parse_id(request.at("problem").get<std::string>()),
+                              request.at("weights").get<std::vector<TensorPlace>>(),
+                              request.at("sets").get<std::vector<std::vector<TensorPlace>>>()));
     return Json::object();
   }
 
@@ -198,8 +200,8 @@ class Worker {
     std::vector<double*> out;
     for (const auto& place : inputs) in.push_back(reinterpret_cast<const float*>(address(place)));
     for (const auto& place : outputs) out.push_back(reinterpret_cast<double*>(address(place)));
-    return {{"done", session().reference(parse_id(request.at("problem").get<std::string>()), in,
-                                         out)}};
+    return {
+        {"done", session().reference(parse_id(request.at("problem").get<std::string>()), in, out)}};
   }
 
   Session& session() {
@@ -226,12 +228,12 @@ class Worker {
 };
 
 const std::map<std::string, Worker::Operation> Worker::operations{
-    {"describe", &Worker::describe}, {"supports", &Worker::supports},
-    {"open", &Worker::open},         {"load", &Worker::load},
-    {"make", &Worker::make},         {"run", &Worker::run},
-    {"time", &Worker::time},         {"fetch", &Worker::fetch},
-    {"profile", &Worker::profile},   {"drop", &Worker::drop},
-    {"state", &Worker::state},       {"calibrate", &Worker::calibrate},
+    {"describe", &Worker::describe},  {"supports", &Worker::supports},
+    {"open", &Worker::open},          {"load", &Worker::load},
+    {"make", &Worker::make},          {"run", &Worker::run},
+    {"time", &Worker::time},          {"fetch", &Worker::fetch},
+    {"profile", &Worker::profile},    {"drop", &Worker::drop},
+    {"state", &Worker::state},        {"calibrate", &Worker::calibrate},
     {"reference", &Worker::reference}};
 
 /// Replies go to a copy of standard output; standard output itself becomes standard error.

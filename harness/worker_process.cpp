@@ -170,8 +170,8 @@ Json WorkerProcess::ask(const Json& request, double timeout_s) {
   const std::string line = read_line(timeout_s);
   Json reply = Json::parse(line, nullptr, false);
   if (!reply.is_object() || !reply.contains("ok"))
-    throw WorkerFailure(Outcome::failed, fmt::format("its answer is not of the protocol: {}",
-                                                     line.substr(0, 120)));
+    throw WorkerFailure(Outcome::failed,
+                        fmt::format("its answer is not of the protocol: {}", line.substr(0, 120)));
   if (!reply.at("ok").get<bool>())
     throw WorkerFailure(Outcome::failed, reply.value("error", "it gave no reason"));
   return reply;

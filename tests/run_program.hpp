@@ -1,6 +1,9 @@
 // Runs the built program as a user would, in a folder of its own.
 #pragma once
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -8,8 +11,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace rnnbench::testing {
 
@@ -39,7 +40,8 @@ struct Finished {
 
 /// `arguments` as typed in a shell; `before` goes before the program (variables, ulimit ...).
 inline Finished run_program(const std::string& arguments, const std::string& before = "") {
-  const std::string command = before + " '" + RNNBENCH_BUILD_DIR "/rnnbench' " + arguments + " 2>&1";
+  const std::string command =
+      before + " '" + RNNBENCH_BUILD_DIR "/rnnbench' " + arguments + " 2>&1";
   Finished finished;
   std::FILE* pipe = popen(command.c_str(), "r");
   std::array<char, 4096> chunk;

@@ -45,9 +45,11 @@ TEST(Run, EveryStageOfVerificationIsOnRecord) {
   ASSERT_EQ(run.code, 0) << run.output;
   const auto one = cases_in(folder.path()).at(0);
   const std::vector<std::string> expected{
-      "twin T=1 call 1: output h_n", "twin T=1 call 2: output h_n", "twin T=2 call 1: output h_n",
-      "twin T=2 call 2: output h_n", "twin T=5 call 1: output h_n", "twin T=5 call 2: output h_n",
-      "T=4 call 1: output h_n",      "T=4 call 1: h_n",             "last timed call: h_n"};
+      "twin T=1 call 1: output h_n", "twin T=1 call 2: output h_n",
+      "twin T=2 call 1: output h_n", "twin T=2 call 2: output h_n",
+      "twin T=5 call 1: output h_n", "twin T=5 call 2: output h_n",
+      "T=4 call 1: output h_n",      "T=4 call 1: h_n",
+      "last timed call: h_n"};
   EXPECT_EQ(one.at("verification").at("checked").get<std::vector<std::string>>(), expected);
   EXPECT_GT(one.at("verification").at("tolerance").get<double>(), 0);
   EXPECT_LE(one.at("verification").at("max_error").get<double>(),
@@ -61,9 +63,9 @@ TEST(Run, SmokeScenariosPassInEveryCpuImplementation) {
     if (!entry.path().filename().string().starts_with("smoke")) continue;
     ++seen;
     const Folder folder;
-    const auto run = run_program(
-        fmt::format("--scenario {} --device cpu --bitwise 3 --verify-only --quiet {}",
-                    entry.path().string(), out_flag(folder)));
+    const auto run =
+        run_program(fmt::format("--scenario {} --device cpu --bitwise 3 --verify-only --quiet {}",
+                                entry.path().string(), out_flag(folder)));
     EXPECT_EQ(run.code, 0) << run.output;
     const auto cases = cases_in(folder.path());
     for (const auto& one : cases) {
@@ -82,9 +84,9 @@ TEST(GpuRun, SmokeScenariosPassInEveryCudaImplementation) {
     GTEST_SKIP() << why.str();
   for (const std::string scenario : {"smoke", "smoke_sizes"}) {
     const Folder folder;
-    const auto run = run_program("--scenario " RNNBENCH_SOURCE_DIR "/scenarios/" + scenario +
-                                 ".toml --device cuda --graph --bitwise 3 " + fast +
-                                 out_flag(folder));
+    const auto run =
+        run_program("--scenario " RNNBENCH_SOURCE_DIR "/scenarios/" + scenario +
+                    ".toml --device cuda --graph --bitwise 3 " + fast + out_flag(folder));
     EXPECT_EQ(run.code, 0) << run.output;
     const auto cases = cases_in(folder.path());
     for (const auto& one : cases)
@@ -132,8 +134,8 @@ TEST(Run, BadInputIsOneLineAndExitCodeTwo) {
   for (const auto& mistake : mistakes) {
     const auto run = run_program(mistake.arguments);
     EXPECT_EQ(run.code, 2) << mistake.arguments << "\n" << run.output;
-    EXPECT_NE(run.output.find(mistake.says), std::string::npos)
-        << mistake.arguments << "\n" << run.output;
+    EXPECT_NE(run.output.find(mistake.says), std::string::npos) << mistake.arguments << "\n"
+                                                                << run.output;
     EXPECT_EQ(std::count(run.output.begin(), run.output.end(), '\n'), 1) << run.output;
   }
 }
@@ -182,8 +184,8 @@ TEST(Run, RequireRanFailsARunThatRanTooLittle) {
 TEST(Run, BenchmarkOutHoldsAllRounds) {
   const Folder folder;
   const auto file = folder.path() / "gb.json";
-  const auto run = run_program(tiny + fast + out_flag(folder) +
-                               "--benchmark_out=" + file.string() + " --benchmark_repetitions=2");
+  const auto run = run_program(tiny + fast + out_flag(folder) + "--benchmark_out=" + file.string() +
+                               " --benchmark_repetitions=2");
   ASSERT_EQ(run.code, 0) << run.output;
   const auto json = nlohmann::json::parse(text_of(file));
   int turns = 0;
@@ -203,8 +205,8 @@ TEST(Run, BenchmarkFilterAndListWork) {
 
 TEST(Run, SavedTensorsAreTheOnesThatWereUsed) {
   const Folder folder;
-  const auto run = run_program(tiny + fast + out_flag(folder) +
-                               "--verify-only --save-tensors " + (folder.path() / "npy").string());
+  const auto run = run_program(tiny + fast + out_flag(folder) + "--verify-only --save-tensors " +
+                               (folder.path() / "npy").string());
   ASSERT_EQ(run.code, 0) << run.output;
   const auto base = folder.path() / "npy" / "gru_b2_t4_i6_h6_l1_f32";
   for (const char* file : {"x.npy", "h_0.npy", "weight_ih_l0.npy", "bias_hh_l0.npy",
@@ -240,8 +242,8 @@ TEST(Run, AnInterruptedRunGoesOnAndGivesTheSameFiles) {
 TEST(Run, ScenariosAreFoundFromAnywhere) {
   const auto run = run_program("--scenario smoke --dry-run --device cpu", "cd / && ");
   EXPECT_EQ(run.code, 0) << run.output;
-  const auto named = run_program("list scenarios",
-                                 "cd / && RNNBENCH_SCENARIOS=" RNNBENCH_SOURCE_DIR "/scenarios");
+  const auto named =
+      run_program("list scenarios", "cd / && RNNBENCH_SCENARIOS=" RNNBENCH_SOURCE_DIR "/scenarios");
   EXPECT_NE(named.output.find("gru_bidir"), std::string::npos);
 }
 
@@ -260,8 +262,9 @@ TEST(Doctor, PrintsTheCardAndTheCeilings) {
   const auto run = run_program("doctor");
   EXPECT_EQ(run.code, 0) << run.output;
   for (const char* text : {"measured ceilings", "copy", "GEMM f32", "barrier of 2", "no CUDA"})
-    if (std::string(text) != "no CUDA" || run.output.find("cuda:0") == std::string::npos)
+    if (std::string(text) != "no CUDA" || run.output.find("cuda:0") == std::string::npos) {
       EXPECT_NE(run.output.find(text), std::string::npos) << text << run.output;
+    }
 }
 
 }  // namespace

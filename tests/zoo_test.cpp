@@ -75,9 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         Animal{"uneven_repeats", "passed", "", rnn},
         Animal{"forgets_state", "incorrect", "call 2", stateful},
         Animal{"frozen_state", "incorrect", "", stateful}),
-    [](const auto& info) {
-      return fmt::format("{}_{}", info.param.name, info.index);
-    });
+    [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
 
 // One case that crashes costs that case alone: its neighbours run, in fresh workers.
 TEST(ZooTogether, TheOthersStillRun) {

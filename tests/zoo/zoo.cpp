@@ -1,5 +1,5 @@
-// A zoo of wrong implementations, one mistake each, around one honest core of plain loops. The tests
-// hand it to rnnbench as a plug-in; every animal must get its right outcome.
+// A zoo of wrong implementations, one mistake each, around one honest core of plain loops. The
+// tests hand it to rnnbench as a plug-in; every animal must get its right outcome.
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -15,10 +15,31 @@ namespace rnnbench {
 namespace {
 
 enum class Mistake {
-  none, stale, one_step_short, swapped_gates, reset_before, ignored_h0, directions_swapped,
-  layer_input_wrong, nan_in_one, zeros, out_of_bounds, underrun, cached, previous_input, odd_sizes,
-  side_thread, crash, hang, abort_after_first, changed_input, refuses, out_of_memory, uneven_repeats,
-  forgets_state, frozen_state
+  none,
+  stale,
+  one_step_short,
+  swapped_gates,
+  reset_before,
+  ignored_h0,
+  directions_swapped,
+  layer_input_wrong,
+  nan_in_one,
+  zeros,
+  out_of_bounds,
+  underrun,
+  cached,
+  previous_input,
+  odd_sizes,
+  side_thread,
+  crash,
+  hang,
+  abort_after_first,
+  changed_input,
+  refuses,
+  out_of_memory,
+  uneven_repeats,
+  forgets_state,
+  frozen_state
 };
 
 /// Plain loops in double; `mistake` bends one of them. x, outputs: f32 on the host.
@@ -80,7 +101,8 @@ class Animal final : public Kernel {
     if (mistake_ == Mistake::underrun) out[-1] = 1;
     if (mistake_ == Mistake::odd_sizes && p_.hidden % 2 == 1) out[count - 1] += 0.01F;
     if (mistake_ == Mistake::uneven_repeats) out[0] = std::nextafter(out[0], 2.0F * (calls_ % 2));
-    if (mistake_ == Mistake::changed_input) const_cast<float*>(static_cast<const float*>(t_.x))[0] += 1;
+    if (mistake_ == Mistake::changed_input)
+      const_cast<float*>(static_cast<const float*>(t_.x))[0] += 1;
   }
 
   std::vector<float*> outputs() const {
@@ -149,27 +171,29 @@ void Animal::layer(int layer, const std::vector<double>& x, std::vector<double>&
             xs[g] = b_ih ? b_ih[row] : 0;
             as[g] = b_hh ? b_hh[row] : 0;
             for (std::int64_t k = 0; k < I; ++k) {
-              const auto from = mistake_ == Mistake::layer_input_wrong && layer > 0 ? (k + 1) % I : k;
+              const auto from =
+                  mistake_ == Mistake::layer_input_wrong && layer > 0 ? (k + 1) % I : k;
               xs[g] += w_ih[row * I + k] * x[static_cast<std::size_t>((t * B + b) * I + from)];
             }
             for (std::int64_t k = 0; k < H; ++k)
               as[g] += w_hh[row * H + k] * before[static_cast<std::size_t>(b * H + k)];
           }
-          if constexpr (G == 3) if (mistake_ == Mistake::reset_before) {  // Cho et al.: W_hn (r ∘ h), not r ∘ W_hn h
-            const auto row = 2 * H + u;
-            double sum = b_hh ? b_hh[row] : 0;
-            for (std::int64_t k = 0; k < H; ++k) {
-              double r_x = b_ih ? b_ih[k] : 0, r_h = b_hh ? b_hh[k] : 0;
-              for (std::int64_t i = 0; i < I; ++i)
-                r_x += w_ih[k * I + i] * x[static_cast<std::size_t>((t * B + b) * I + i)];
-              for (std::int64_t j = 0; j < H; ++j)
-                r_h += w_hh[k * H + j] * before[static_cast<std::size_t>(b * H + j)];
-              const double r = 1 / (1 + std::exp(-r_x - r_h));
-              sum += w_hh[row * H + k] * r * before[static_cast<std::size_t>(b * H + k)];
+          if constexpr (G == 3)
+            if (mistake_ == Mistake::reset_before) {  // Cho et al.: W_hn (r ∘ h), not r ∘ W_hn h
+              const auto row = 2 * H + u;
+              double sum = b_hh ? b_hh[row] : 0;
+              for (std::int64_t k = 0; k < H; ++k) {
+                double r_x = b_ih ? b_ih[k] : 0, r_h = b_hh ? b_hh[k] : 0;
+                for (std::int64_t i = 0; i < I; ++i)
+                  r_x += w_ih[k * I + i] * x[static_cast<std::size_t>((t * B + b) * I + i)];
+                for (std::int64_t j = 0; j < H; ++j)
+                  r_h += w_hh[k * H + j] * before[static_cast<std::size_t>(b * H + j)];
+                const double r = 1 / (1 + std::exp(-r_x - r_h));
+                sum += w_hh[row * H + k] * r * before[static_cast<std::size_t>(b * H + k)];
+              }
+              const double r = 1 / (1 + std::exp(-xs[0] - as[0]));
+              as[2] = sum / r;  // the cell multiplies by r
             }
-            const double r = 1 / (1 + std::exp(-xs[0] - as[0]));
-            as[2] = sum / r;  // the cell multiplies by r
-          }
           C::update(xs, as, h[b * H + u], c[b * H + u]);
           out[static_cast<std::size_t>(((t * B + b) * D + d) * H + u)] = h[b * H + u];
         }
@@ -240,8 +264,10 @@ std::unique_ptr<Kernel> make(const Problem& p, const Tensors& t, const Options&)
   return std::make_unique<Animal>(p, t, mistake);
 }
 
-#define ANIMAL(mistake)                                                                     \
-  RNNBENCH_IMPL({.name = "zoo_" #mistake, .device = Device::cpu, .summary = "wrong: " #mistake, \
+#define ANIMAL(mistake)                         \
+  RNNBENCH_IMPL({.name = "zoo_" #mistake,       \
+                 .device = Device::cpu,         \
+                 .summary = "wrong: " #mistake, \
                  .make = make<Mistake::mistake>})
 ANIMAL(none);
 ANIMAL(stale);
