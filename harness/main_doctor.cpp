@@ -38,7 +38,7 @@ Peaks peaks_of(const DeviceInfo& device, Catalog& catalog, bool again, std::stri
     worker.open(device.kind, device.index, 0);
     const Peaks peaks = worker.calibrate();
     keep_peaks(device, peaks, where);
-    where = "measured now, " + where;
+    where = fmt::format("measured now, {}", where);
     return peaks;
   }
   where = "none: no module for this device";

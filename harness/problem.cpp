@@ -18,6 +18,8 @@ struct Word {
   E value;
   std::string_view text;
 };
+template <class E>
+Word(E, const char*) -> Word<E>;  // spelt out for clang 14
 constexpr std::array cells{Word{Cell::rnn_tanh, "rnn_tanh"}, Word{Cell::rnn_relu, "rnn_relu"},
                            Word{Cell::gru, "gru"}, Word{Cell::lstm, "lstm"}};
 constexpr std::array dtypes{Word{Dtype::f32, "f32"}, Word{Dtype::tf32, "tf32"},
