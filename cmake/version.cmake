@@ -3,6 +3,9 @@
 if(CMAKE_SCRIPT_MODE_FILE)  # cmake -D source=... -D in=... -D out=... -P version.cmake
   set(git_revision unknown)
   set(git_state unknown)
+  if(DEFINED ENV{RNNBENCH_GIT_REVISION})  # an archive built elsewhere can say where it came from
+    set(git_revision $ENV{RNNBENCH_GIT_REVISION})
+  endif()
   find_program(git git)
   # Only this checkout counts: an unpacked archive may lie inside somebody else's.
   if(git AND EXISTS ${source}/.git)
