@@ -222,7 +222,9 @@ TEST(Run, AnInterruptedRunGoesOnAndGivesTheSameFiles) {
   const std::string arguments = "--device cpu --cell gru,lstm --batch 1,2,3 --hidden 32 --seq 50 " +
                                 std::string("--impl naive --no-color --min-time 0.3 ") +
                                 out_flag(folder);
-  const auto first = run_program(arguments, "timeout --preserve-status --signal INT 1.2");
+  // In the foreground: otherwise timeout sends the signal twice, and the second one kills.
+  const auto first =
+      run_program(arguments, "timeout --foreground --preserve-status --signal INT 1.2");
   EXPECT_EQ(first.code, 130) << first.output;
   EXPECT_NE(first.output.find("--resume"), std::string::npos) << first.output;
   const auto kept = cases_in(folder.path());
