@@ -222,9 +222,11 @@ TEST(Run, AnInterruptedRunGoesOnAndGivesTheSameFiles) {
   const std::string arguments = "--device cpu --cell gru,lstm --batch 1,2,3 --hidden 32 --seq 50 " +
                                 std::string("--impl naive --no-color --min-time 0.3 ") +
                                 out_flag(folder);
-  // In the foreground: otherwise timeout sends the signal twice, and the second one kills.
-  const auto first =
-      run_program(arguments, "timeout --foreground --preserve-status --signal INT 1.2");
+  // One signal, as soon as the journal holds a case after its heading.
+  const std::string journal = (folder.path() / "journal.jsonl").string();
+  const std::string interrupt = "sh -c '\"$0\" \"$@\" & run=$!; until grep -qs scenario.:.ad_hoc " +
+                                journal + "; do sleep 0.02; done; kill -INT $run; wait $run'";
+  const auto first = run_program(arguments, interrupt);
   EXPECT_EQ(first.code, 130) << first.output;
   EXPECT_NE(first.output.find("--resume"), std::string::npos) << first.output;
   const auto kept = cases_in(folder.path());
