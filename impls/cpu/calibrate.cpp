@@ -81,13 +81,14 @@ double barrier_time(int threads) {
 
 Peaks cpu_calibrate(const DeviceInfo& device, int threads) {
   Peaks peaks;
+  // Barriers first: after a product OpenBLAS's threads go on spinning for a while.
+  peaks.exchange_s = {{1, 0.0}};
+  for (int n = 2; n <= threads; n = n < threads && 2 * n > threads ? threads : 2 * n)
+    peaks.exchange_s.emplace_back(n, barrier_time(n));
   const std::size_t bytes = copy_bytes(device);
   peaks.copy_bytes_per_s = copy_bandwidth(bytes, threads);
   const int size = threads > 8 ? 4096 : 2048;
   peaks.gemm_flops_per_s["f32"] = gemm_rate(size, threads);
-  peaks.exchange_s = {{1, 0.0}};
-  for (int n = 2; n <= threads; n = n < threads && 2 * n > threads ? threads : 2 * n)
-    peaks.exchange_s.emplace_back(n, barrier_time(n));
   peaks.how = fmt::format(
       "memcpy of {} MiB and OpenBLAS sgemm {} cubed with {} {}, spinning barriers; fastest call "
       "each",
