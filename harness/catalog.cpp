@@ -38,7 +38,7 @@ std::optional<fs::path> module_file(const std::string& name) {
   return std::nullopt;
 }
 
-Catalog::Catalog(const CatalogOptions& options) {
+Catalog::Catalog(const CatalogOptions& options) : timeout_s_(options.timeout_s) {
   for (const auto& [name, wanted] : {std::pair{"cpu", options.cpu}, {"cuda", options.cuda}}) {
     if (!wanted || !module_file(name)) continue;
     Provider provider{name, worker_command(), "", {}};
@@ -123,8 +123,20 @@ std::vector<std::vector<std::string>> Catalog::reasons(const std::vector<Problem
   for (const auto& problem : problems) ids.push_back(id(problem));
   std::vector<std::vector<std::string>> all(offers_.size());
   for (std::size_t k = 0; k < providers_.size(); ++k) {
-    if (!describers_[k]) describers_[k] = std::make_unique<Remote>(providers_[k].argv, 120);
-    auto reasons = describers_[k]->supports(ids, index);
+    std::map<std::string, std::vector<std::string>> reasons;
+    try {
+      if (!describers_[k])
+        describers_[k] = std::make_unique<Remote>(providers_[k].argv, timeout_s_);
+      reasons = describers_[k]->supports(ids, index);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      describers_[k].reset();  // its own cases are out; the others run
+      const auto why =
+          fmt::format("{} did not say what it supports: {}", providers_[k].name, error.what());
+      for (const auto& info : providers_[k].description.impls)
+        reasons[info.name].assign(ids.size(), why);
+    }
     for (std::size_t offer = 0; offer < offers_.size(); ++offer)
       if (offers_[offer].provider == k) {
         all[offer] = std::move(reasons[offers_[offer].remote_name]);

@@ -56,6 +56,7 @@ class Catalog {
 
  private:
   void add(Provider provider, double timeout_s);
+  double timeout_s_;
   std::vector<Provider> providers_;
   std::vector<std::unique_ptr<Remote>> describers_;
   std::vector<Offer> offers_;

@@ -58,10 +58,12 @@ double check_call(const Subject& subject, int set, bool reset, const Reference& 
 }
 
 void check_bitwise(const Subject& subject, int times) {
-  const auto places = subject.data.output_places(subject.problem);
   std::vector<std::vector<float>> first;
   for (int repeat = 0; repeat < times; ++repeat) {
-    subject.worker.run(subject.key, 0, true, places);
+    const auto places = poisoned_places(subject);
+    const Ran ran = subject.worker.run(subject.key, 0, true, places);
+    if (!ran.violation.empty())
+      throw Incorrect(fmt::format("repeat {}: {}", repeat + 1, ran.violation));
     for (std::size_t k = 0; k < places.size(); ++k) {
       const float* now = subject.data.fetched(places[k]);
       const TensorSpec spec{places[k].name, Role::output, Fill::unit, places[k].shape};

@@ -49,8 +49,9 @@ struct Kernel;
 
 /// One timed call, in seconds.
 struct Sample {
-  double device_s = 0;  // CUDA events on a GPU, the steady clock on a CPU
-  double wall_s = 0;    // steady clock around call and device-wide synchronisation
+  double device_s = 0;   // CUDA events on a GPU, the steady clock on a CPU
+  double wall_s = 0;     // steady clock around call and device-wide synchronisation
+  double escaped_s = 0;  // how much longer the device worked after the call's own stream was done
 };
 
 /// An opened device: memory, copies, timing. All calls throw Error; none is thread-safe.

@@ -11,14 +11,32 @@ std::unique_ptr<Remote> WorkerPool::start(std::size_t provider, Device device) {
   return remote;
 }
 
-Remote& WorkerPool::worker(std::size_t offer) {
-  auto& worker = workers_[offer];
+Remote& WorkerPool::worker(std::size_t offer, bool graph) {
+  auto& worker = workers_[{offer, graph}];
   const Offer& wanted = catalog_.offers()[offer];
   if (!worker) worker = start(wanted.provider, wanted.device);
   return *worker;
 }
 
-void WorkerPool::retire(std::size_t offer) { workers_.erase(offer); }
+void WorkerPool::retire(std::size_t offer, bool graph) { workers_.erase({offer, graph}); }
+
+void WorkerPool::drop(std::size_t offer, bool graph, const std::string& key) {
+  const auto found = workers_.find({offer, graph});
+  if (found == workers_.end() || !found->second) return;
+  try {
+    found->second->drop(key);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception&) {
+    workers_.erase(found);
+  }
+}
+
+bool WorkerPool::has_service(Device device) const {
+  for (const auto& provider : catalog_.providers())
+    if (provider.name == name(device)) return true;
+  return false;
+}
 
 Remote& WorkerPool::service(Device device) {
   auto& worker = services_[device];

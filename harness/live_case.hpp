@@ -17,20 +17,24 @@ class WorkerPool {
  public:
   WorkerPool(Catalog& catalog, int device_index, int threads, double timeout_s)
       : catalog_(catalog), index_(device_index), threads_(threads), timeout_s_(timeout_s) {}
-  /// The worker of one implementation (index into catalog.offers()), its device opened.
-  Remote& worker(std::size_t offer);
+  /// The worker of one implementation (index into catalog.offers()) in one mode, its device opened:
+  /// what one mode does costs the other nothing.
+  Remote& worker(std::size_t offer, bool graph);
   /// Ends it; the next call of `worker` starts a fresh one.
-  void retire(std::size_t offer);
+  void retire(std::size_t offer, bool graph);
+  /// Frees what the worker holds under `key`, where there is a worker; one that cannot is ended.
+  void drop(std::size_t offer, bool graph, const std::string& key);
   /// A worker of the device's own module, for references, calibration and device state.
   Remote& service(Device device);
-  void retire_service(Device device) { services_.erase(device); }
+  void retire_services() { services_.clear(); }
+  bool has_service(Device device) const;
 
  private:
   std::unique_ptr<Remote> start(std::size_t provider, Device device);
   Catalog& catalog_;
   int index_, threads_;
   double timeout_s_;
-  std::map<std::size_t, std::unique_ptr<Remote>> workers_;
+  std::map<std::pair<std::size_t, bool>, std::unique_ptr<Remote>> workers_;
   std::map<Device, std::unique_ptr<Remote>> services_;
 };
 
@@ -40,14 +44,13 @@ struct LiveCase {
   std::string remote_name;  // of the implementation, as its worker knows it
   bool deterministic = true;
   bool graph = false;
-  std::string timed_key = "timed";  // of the kernel to be timed, in its worker; a worker holds both
-                                    // modes of its implementation at once
-  bool live = true;                 // false: has its outcome
-  double call_s = 0;                // last known time of one call at full length
-  int samples = 1;                  // a turn
+  bool live = true;   // false: has its outcome
+  double call_s = 0;  // last known time of one call at full length
+  int samples = 1;    // a turn
   int rounds = 1;
-  double overhead_s = 0;  // of a device-wide wait, the largest seen
-  int last_set = 0;       // input set of the last timed call
+  double empty_wait_s = 0;  // for the device after a call that does nothing: the largest seen
+  std::vector<double> escaped_s = {};  // of the samples
+  int last_set = 0;                    // input set of the last timed call
 
   /// Ends the case with an outcome and its reason.
   void end(Outcome outcome, std::string reason);
@@ -59,7 +62,7 @@ template <class Stage>
 void attempt(LiveCase& live, WorkerPool& pool, const Stage& stage) {
   if (!live.live) return;
   try {
-    stage(pool.worker(live.offer));
+    stage(pool.worker(live.offer, live.graph));
     return;
   } catch (const Interrupted&) {
     throw;
@@ -70,7 +73,7 @@ void attempt(LiveCase& live, WorkerPool& pool, const Stage& stage) {
   } catch (const std::exception& error) {
     live.end(Outcome::failed, error.what());
   }
-  pool.retire(live.offer);
+  pool.retire(live.offer, live.graph);
 }
 
 }  // namespace rnnbench

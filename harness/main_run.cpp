@@ -105,6 +105,9 @@ std::vector<RunPlan> plans_for(const CommandLine& line, const Catalog& catalog) 
       plan.filter = line.filter;
       plan.options = line.options;
       plan.profile = line.profile;
+      for (const auto& plugin : line.plugins) plan.more_flags += " --plugin " + plugin;
+      for (const auto& [name_of_it, command] : line.external)
+        plan.more_flags += fmt::format(" --external {}='{}'", name_of_it, command);
       plan.save_tensors = line.save_tensors;
     }
   return plans;
@@ -201,8 +204,16 @@ class Run {
       if (!peaks.contains(key)) {
         if (!kept_peaks(plan.device))
           progress_.say(fmt::format("measuring the ceilings of {} (once)", plan.device.name));
-        std::string where;
-        peaks[key] = peaks_of(plan.device, catalog_, false, where);
+        try {
+          std::string where;
+          peaks[key] = peaks_of(plan.device, catalog_, false, where);
+        } catch (const Interrupted&) {
+          throw;
+        } catch (const std::exception& error) {
+          peaks[key] = {};
+          progress_.say(fmt::format("no floors: the ceilings of {} could not be measured ({})",
+                                    plan.device.name, error.what()));
+        }
         result_.environment.devices.push_back(plan.device);
       }
       plan.peaks = peaks[key];
@@ -219,8 +230,8 @@ class Run {
     events.progress = [&](const std::string& what, std::size_t done, std::size_t) {
       progress_.show(what, before + done, all);
     };
-    events.finished = [&](const CaseResult& result) {
-      journal.add(result);
+    events.finished = [&](const CaseResult& result, bool complete) {
+      if (complete) journal.add(result);
       result_.cases.push_back(result);
     };
     events.already_done = [&](const std::string& wanted) {

@@ -17,6 +17,9 @@ using Clock = std::chrono::steady_clock;
 
 /// A case whose calls are long gets fewer rounds rather than minutes of them.
 constexpr double longest_case_s = 8;
+constexpr int most_samples = 20000;  // a turn
+/// Measured ceilings carry error, but no call takes half of what they allow.
+constexpr double impossible = 0.5;
 constexpr int fewest_rounds = 3;
 constexpr double longest_warm_up_s = 0.2;
 constexpr double stable = 0.02;
@@ -25,13 +28,13 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::vector<int> timing_sets() { return {1, 2}; }
+std::vector<int> timing_sets() { return {1, 2, 0}; }
 
 std::vector<Sample> timed(Remote& worker, LiveCase& live, int discard, int samples,
                           const std::string& cache) {
-  const Timed result = worker.time(live.timed_key, discard, samples, cache, timing_sets());
+  const Timed result = worker.time(timed_key, discard, samples, cache, timing_sets());
   live.last_set = result.last_set;
-  live.overhead_s = std::max(live.overhead_s, result.overhead_s);
+  live.empty_wait_s = std::max(live.empty_wait_s, result.empty_wait_s);
   if (!result.violation.empty()) throw Incorrect("while timed: " + result.violation);
   return result.samples;
 }
@@ -59,9 +62,10 @@ void warm_up(Remote& worker, LiveCase& live, const Protocol& protocol) {
 void plan_rounds(LiveCase& live, const Protocol& protocol) {
   const double call_s = std::max(live.call_s, 1e-7);
   const double wanted = protocol.min_time_s / (protocol.rounds * call_s);
-  live.samples = std::clamp(static_cast<int>(std::ceil(wanted)), 1, 5000);
+  live.samples = std::clamp(static_cast<int>(std::ceil(wanted)), 1, most_samples);
   const double round_s = (live.samples + protocol.warmup) * call_s;
-  const int affordable = std::max(fewest_rounds, static_cast<int>(longest_case_s / round_s));
+  const double limit_s = std::max(longest_case_s, 2 * protocol.min_time_s);
+  const int affordable = std::max(fewest_rounds, static_cast<int>(limit_s / round_s));
   live.rounds = std::min(protocol.rounds, affordable);
   if (live.rounds < protocol.rounds)
     live.result.warnings.push_back(fmt::format("{} rounds instead of {}: one call takes {:.2g} s",
@@ -78,6 +82,7 @@ Turn turn_of(LiveCase& live, WorkerPool& pool, const RunPlan& plan, int round) {
               for (const auto& sample : timed(worker, live, std::max(1, plan.protocol.warmup),
                                               count, plan.protocol.cache)) {
                 live.result.samples.push_back({round, sample.device_s, sample.wall_s});
+                live.escaped_s.push_back(sample.escaped_s);
                 seconds.push_back(sample.device_s);
               }
             });
@@ -119,14 +124,23 @@ void summarize_samples(LiveCase& live) {
   }
   result.time = summarize(device, groups);
   result.wall = summarize(wall, groups);
-  // Work on a stream that the events do not see ends after them: the device-wide wait shows it.
-  const double hidden = result.wall->median - result.time->median;
-  if (hidden > 1e-4 + 2 * live.overhead_s && hidden > 0.5 * result.wall->median)
+  const double time_s = result.time->median;
+  const double escaped_s = live.escaped_s.empty() ? 0 : median(live.escaped_s);
+  if (escaped_s > 1e-5 + 0.05 * time_s + 2 * live.empty_wait_s)
     live.end(
         Outcome::mistrusted,
-        fmt::format("events say {:.3g} ms, a device-wide wait {:.3g} ms: work runs outside the "
-                    "timed stream",
-                    1e3 * result.time->median, 1e3 * result.wall->median));
+        fmt::format("the device worked for {:.3g} ms after the timed stream was done ({:.3g} ms "
+                    "by its events): work runs outside the timed stream",
+                    1e3 * escaped_s, 1e3 * time_s));
+  else if (time_s < impossible * result.floor.seconds)
+    live.end(Outcome::mistrusted,
+             fmt::format("{:.3g} ms is faster than this machine can be (floor {:.3g} ms): the work "
+                         "was not done, or the ceilings were measured on a busy machine (rnnbench "
+                         "doctor --calibrate)",
+                         1e3 * time_s, 1e3 * result.floor.seconds));
+  else if (time_s < result.floor.seconds)
+    result.warnings.push_back(
+        "faster than the measured ceilings allow: rnnbench doctor --calibrate measures them again");
 }
 
 }  // namespace rnnbench

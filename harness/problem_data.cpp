@@ -113,7 +113,6 @@ ProblemData::ProblemData(const Problem& problem, std::uint64_t seed,
   for (const auto& spec : tensor_specs(with_all_outputs(problem))) {
     if (spec.role != Role::output) continue;
     outputs_places_.push_back(output_layout.add(spec));
-    output_names_.push_back(spec.name);
   }
   outputs_ = SharedMemory(output_layout.used());
   locate(outputs_places_, outputs_);

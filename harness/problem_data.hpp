@@ -37,11 +37,9 @@ class ProblemData {
   const Problem& problem() const { return problem_; }
   const std::vector<TensorPlace>& weights() const { return weights_->places; }
   const std::vector<std::vector<TensorPlace>>& sets() const { return sets_; }
-  const std::vector<std::string>& output_names() const { return output_names_; }
 
   /// Computes the expected outputs; stateful problems also get those of a second and third call.
   void compute(const ReferenceMaker& make);
-  bool computed() const { return !pool_reference_.empty(); }
   /// Expected outputs of a first call (after a reset) on input set `set`.
   Reference first_call(int set) const;
   /// Expected outputs of call `call` of the sequence: set 0, set 1, set 2, with the state carried
@@ -68,7 +66,6 @@ class ProblemData {
   std::vector<TensorPlace> pool_inputs_;
   std::vector<std::vector<TensorPlace>> sets_;
   std::vector<TensorPlace> outputs_places_;
-  std::vector<std::string> output_names_;
   Reference pool_reference_;
   std::vector<Reference> later_calls_;  // stateful: calls 1 and 2
 };

@@ -83,8 +83,11 @@ Timed Remote::time(const std::string& key, int discard, int samples, const std::
   if (device.size() != static_cast<std::size_t>(samples) || wall.size() != device.size())
     throw WorkerFailure(Outcome::failed,
                         fmt::format("{} samples were asked for, {} came", samples, device.size()));
-  for (std::size_t k = 0; k < device.size(); ++k) timed.samples.push_back({device[k], wall[k]});
-  timed.overhead_s = reply.value("overhead_s", 0.0);
+  auto escaped = reply.value("escaped_s", std::vector<double>{});
+  escaped.resize(device.size());
+  for (std::size_t k = 0; k < device.size(); ++k)
+    timed.samples.push_back({device[k], wall[k], escaped[k]});
+  timed.empty_wait_s = reply.value("empty_wait_s", 0.0);
   timed.last_set = reply.at("last_set").get<int>();
   timed.violation = text_or_empty(reply, "violation");
   return timed;

@@ -37,7 +37,7 @@ struct Ran {
 
 struct Timed {
   std::vector<Sample> samples;
-  double overhead_s = 0;  // wall minus device time of a call that does nothing
+  double empty_wait_s = 0;  // escaped_s of a call that does nothing
   int last_set = 0;
   std::string violation;
 };

@@ -20,13 +20,18 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   line += fmt::format(" --seed {} --cache {} --budget {:g}", p.seed, p.cache, p.budget_s);
   if (live.graph) line += " --graph";
   if (plan.threads != 0) line += fmt::format(" --threads {}", plan.threads);
+  if (p.rtol) line += fmt::format(" --rtol {:g}", *p.rtol);
+  if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
+  if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
+  line += plan.more_flags;
   for (const auto& [key, value] : plan.options) line += fmt::format(" --option {}={}", key, value);
   return line;
 }
 
 /// The reference on the device that the cases run on where it has one; on the CPU otherwise.
 ReferenceMaker reference_for(const RunPlan& plan, WorkerPool& pool) {
-  if (plan.device.kind == Device::cpu) return cpu_reference(0);
+  if (plan.device.kind == Device::cpu || !pool.has_service(plan.device.kind))
+    return cpu_reference(0);
   return [&pool](const Problem& p, const std::vector<TensorPlace>& in) {
     Reference result;
     std::vector<TensorPlace> out;
@@ -66,7 +71,6 @@ class ProblemRun {
       live.remote_name = offer.remote_name;
       live.deterministic = offer.info.deterministic;
       live.graph = one.graph;
-      if (one.graph) live.timed_key += "-graph";
       live.result.scenario = scenario.name;
       live.result.problem = scenario.problems[one.problem];
       live.result.impl = offer.info.name;
@@ -104,6 +108,31 @@ class ProblemRun {
 
   const std::vector<LiveCase>& cases() const { return cases_; }
 
+  /// What stopped the run is no worker's doing: a reference that could not be made, memory, a disk.
+  void fail(const std::string& why) {
+    for (auto& live : cases_) {
+      if (live.live) live.end(Outcome::failed, why);
+      pool_.drop(live.offer, live.graph, timed_key);
+      strip(live);
+    }
+    pool_.retire_services();
+  }
+
+  /// Ctrl-C: what was measured so far is kept, and said not to have been checked to the end.
+  void interrupt() {
+    for (auto& live : cases_) {
+      if (live.live) {
+        summarize_samples(live);
+        live.end(Outcome::unverified, "interrupted before its last check");
+        unfinished_.push_back(&live);
+      }
+      strip(live);
+    }
+  }
+  bool finished(const LiveCase& live) const {
+    return std::find(unfinished_.begin(), unfinished_.end(), &live) == unfinished_.end();
+  }
+
  private:
   bool any_live() const {
     return std::any_of(cases_.begin(), cases_.end(), [](const auto& c) { return c.live; });
@@ -122,7 +151,7 @@ class ProblemRun {
     for (auto& live : cases_)
       attempt(live, pool_, [&](Remote& worker) {
         make_timed(live, worker, data, plan_);
-        live.call_s = worker.run(live.timed_key, 0, true, {}).wall_s;
+        live.call_s = worker.run(timed_key, 0, true, {}).wall_s;
       });
   }
 
@@ -130,8 +159,8 @@ class ProblemRun {
     for (auto& live : cases_) {
       attempt(live, pool_, [&](Remote& worker) {
         make_timed(live, worker, data, plan_);
-        worker.profile(live.timed_key);
-        worker.drop(live.timed_key);
+        worker.profile(timed_key);
+        worker.drop(timed_key);
       });
       if (live.live) live.end(Outcome::unverified, "one bare pass for a profiler (--profile)");
     }
@@ -150,7 +179,7 @@ class ProblemRun {
     for (auto& live : cases_)
       attempt(live, pool_, [&](Remote& worker) {
         const auto places = data.output_places(data.problem());
-        worker.run(live.timed_key, 0, true, places);
+        worker.run(timed_key, 0, true, places);
         std::string impl = live.result.impl + (live.graph ? "-graph" : "");
         std::replace(impl.begin(), impl.end(), ':', '-');
         for (const auto& place : places)
@@ -159,6 +188,7 @@ class ProblemRun {
   }
 
   void finish(LiveCase& live) {
+    pool_.drop(live.offer, live.graph, timed_key);
     if (live.live) {
       if (!plan_.protocol.verify)
         live.end(Outcome::unverified, "verification was switched off (--no-verify)");
@@ -166,13 +196,17 @@ class ProblemRun {
         live.end(Outcome::mistrusted, mistrust_);
       else
         live.end(Outcome::passed, "");
-      attempt(live, pool_, [&](Remote& worker) { worker.drop(live.timed_key); });
     }
+    strip(live);
+  }
+
+  /// A case that is not right has no time.
+  static void strip(LiveCase& live) {
     const auto outcome = live.result.outcome;
     if (outcome == Outcome::passed || outcome == Outcome::unverified ||
         outcome == Outcome::mistrusted)
       return;
-    live.result.samples.clear();  // a case that is not right has no time
+    live.result.samples.clear();
     live.result.time.reset();
     live.result.wall.reset();
   }
@@ -182,6 +216,7 @@ class ProblemRun {
   ReferenceMaker reference_;
   std::vector<LiveCase> cases_;
   std::string mistrust_;
+  std::vector<const LiveCase*> unfinished_;
 };
 
 }  // namespace
@@ -201,8 +236,19 @@ void run_cases(const RunPlan& plan, const std::vector<PlannedCase>& cases, Catal
       events.progress(scenario.name + "/" + id(scenario.problems[group[0].problem]), first,
                       cases.size());
       ProblemRun run(plan, group, catalog, pool);
-      run.run(rounds);
-      for (const auto& live : run.cases()) events.finished(live.result);
+      bool stopped = false;
+      try {
+        run.run(rounds);
+      } catch (const Interrupted&) {
+        stopped = true;
+        run.interrupt();
+      } catch (const std::bad_alloc&) {
+        run.fail("out of memory for its inputs or its reference: use smaller sizes");
+      } catch (const std::exception& error) {
+        run.fail(error.what());
+      }
+      for (const auto& live : run.cases()) events.finished(live.result, run.finished(live));
+      if (stopped) throw Interrupted();
     }
     if (interrupted()) throw Interrupted();
     first = last;

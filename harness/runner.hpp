@@ -24,6 +24,7 @@ struct RunPlan {
   std::vector<std::string> impls, skipped;     // names or their part after the colon; empty: all
   std::string filter;                          // regular expression on "scenario/problem/impl"
   std::map<std::string, std::string> options;  // --option, for implementations
+  std::string more_flags;  // for the lines that reproduce: plug-ins, external workers
   bool profile = false;
   std::string save_tensors;  // folder, empty: none
 };
@@ -42,7 +43,8 @@ std::string name_of(const PlannedCase& planned, const RunPlan& plan, const Catal
 /// What the runner tells while it works.
 struct RunEvents {
   std::function<void(const std::string& what, std::size_t done, std::size_t all)> progress;
-  std::function<void(const CaseResult&)> finished;
+  /// `complete`: false for a case that Ctrl-C cut short and that --resume must run again.
+  std::function<void(const CaseResult&, bool complete)> finished;
   std::function<bool(const std::string& name)> already_done;  // --resume
 };
 

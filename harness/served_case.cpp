@@ -45,10 +45,10 @@ ServedCase::ServedCase(Session& session, const Problem& problem,
 }
 
 SharedMemory& ServedCase::mapped(const TensorPlace& place) {
-  const auto found = std::find(map_paths_.begin(), map_paths_.end(), place.path);
-  if (found != map_paths_.end()) return maps_[static_cast<std::size_t>(found - map_paths_.begin())];
   if (place.offset + place.bytes > place.map_bytes)
     throw Error(fmt::format("tensor {} lies outside its shared memory", place.name));
+  const auto found = std::find(map_paths_.begin(), map_paths_.end(), place.path);
+  if (found != map_paths_.end()) return maps_[static_cast<std::size_t>(found - map_paths_.begin())];
   maps_.emplace_back(place.path, place.map_bytes);
   map_paths_.push_back(place.path);
   return maps_.back();
@@ -126,41 +126,47 @@ void ServedCase::flush() {
   session_.fill(flush_->data(), 0x3C, bytes);
 }
 
-double ServedCase::wall_overhead_s() {
+double ServedCase::empty_wait_s() {
   struct Nothing final : Kernel {
     void launch(Stream) override {}
   } nothing;
-  std::vector<double> overheads;
+  std::vector<double> waits;
   for (int k = 0; k < 5; ++k) {
-    const Sample sample = session_.time(nothing);
-    overheads.push_back(sample.wall_s - sample.device_s);
+    waits.push_back(session_.time(nothing).escaped_s);
   }
-  return median(overheads);
+  return median(waits);
 }
 
 std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) {
   const std::size_t count = instances_.size();
-  const auto set_of = [&](std::size_t call) { return request.sets[call % request.sets.size()]; };
+  // The series goes on where the one before ended, so that short ones go round all instances too.
+  const std::size_t begin = next_call_;
+  const auto set_of = [&](std::size_t call) {
+    return request.sets[(call - begin) % request.sets.size()];
+  };
   const auto prepare = [&](std::size_t call) {
     Instance& instance = instances_[call % count];
     use_set(instance, set_of(call));
     instance.poison_outputs();
+    // Each timed call of a stateful problem is a first one, so that its outputs can be checked.
+    if (problem_.stateful) instance.reset_state();
   };
   // With several instances the inputs of one are written half a round ahead, so that this does not
   // bring them into the cache that `rotate` means to keep them out of.
   const std::size_t ahead = count / 2;
-  for (std::size_t call = 0; call < ahead; ++call) prepare(call);
   std::vector<Sample> samples;
   const auto discard = static_cast<std::size_t>(request.discard);
-  const auto calls = discard + static_cast<std::size_t>(request.samples);
-  for (std::size_t call = 0; call < calls; ++call) {
-    if (call + ahead < calls) prepare(call + ahead);
+  const auto end = begin + discard + static_cast<std::size_t>(request.samples);
+  for (std::size_t call = begin; call < std::min(begin + ahead, end); ++call) prepare(call);
+  for (std::size_t call = begin; call < end; ++call) {
+    if (call + ahead < end) prepare(call + ahead);
     if (request.cache == CacheMode::cold) flush();
     const Sample sample = session_.time(instances_[call % count].kernel());
-    if (call >= discard) samples.push_back(sample);
+    if (call >= begin + discard) samples.push_back(sample);
   }
-  last_instance_ = (calls - 1) % count;
-  last_set = set_of(calls - 1);
+  next_call_ = end;
+  last_instance_ = (end - 1) % count;
+  last_set = set_of(end - 1);
   return samples;
 }
 

@@ -37,8 +37,8 @@ class ServedCase {
   /// Returns what was violated; fills `wall_s`.
   std::optional<std::string> run(int set, bool reset, const std::vector<TensorPlace>& fetch,
                                  double& wall_s);
-  /// What a device-wide wait adds to the device time of a call that does nothing: median of a few.
-  double wall_overhead_s();
+  /// Sample::escaped_s of a call that does nothing: median of a few.
+  double empty_wait_s();
   /// Timed calls; `last_set` is the set whose outputs are in place afterwards.
   std::vector<Sample> time(const TimeRequest& request, int& last_set);
   std::optional<std::string> violation() const;
@@ -62,6 +62,7 @@ class ServedCase {
   std::vector<Instance> instances_;
   std::optional<GuardedBuffer> flush_;
   std::size_t last_instance_ = 0;
+  std::size_t next_call_ = 0;
   bool weights_checked_ = false;
 };
 

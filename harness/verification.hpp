@@ -10,6 +10,9 @@ namespace rnnbench {
 
 struct RunPlan;
 
+/// What the kernel to be timed is called in its worker.
+inline constexpr const char* timed_key = "timed";
+
 /// Stage 1, the short twins (T in {1, 2, 5}, all outputs, two calls): everything an implementation
 /// can get wrong shows here for little time. Also estimates the time of one full call; a case whose
 /// estimate is over the budget ends as such. `mistrust` is set when this check could not have
@@ -19,7 +22,7 @@ void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPo
                   const std::shared_ptr<const Weights>& weights, std::string& mistrust);
 
 /// Stage 2, at full length: all outputs at every step, then the kernel that will be timed, left
-/// made in its worker under the case's `timed_key`; for stateful problems over three calls.
+/// made in its worker under `timed_key`; for stateful problems over three calls.
 void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
                  const RunPlan& plan);
 

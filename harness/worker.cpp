@@ -158,17 +158,16 @@ class Worker {
     wanted.sets = request.value("sets", std::vector<int>{0});
     ServedCase& served = case_of(request);
     int last_set = 0;
-    Json device = Json::array(), wall = Json::array();
+    Json device = Json::array(), wall = Json::array(), escaped = Json::array();
     for (const Sample& sample : served.time(wanted, last_set)) {
       device.push_back(sample.device_s);
       wall.push_back(sample.wall_s);
+      escaped.push_back(sample.escaped_s);
     }
     const auto violation = served.violation();
-    return {{"overhead_s", served.wall_overhead_s()},
-            {"device_s", device},
-            {"wall_s", wall},
-            {"last_set", last_set},
-            {"violation", violation ? Json(*violation) : Json()}};
+    return {{"escaped_s", escaped}, {"empty_wait_s", served.empty_wait_s()},
+            {"device_s", device},   {"wall_s", wall},
+            {"last_set", last_set}, {"violation", violation ? Json(*violation) : Json()}};
   }
 
   Json fetch(const Json& request) {

@@ -21,8 +21,6 @@ extern char** environ;
 namespace rnnbench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct Pipe {
   int read = -1, write = -1;
   Pipe() {
@@ -73,6 +71,7 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& argv) {
   close(requests.read);
   close(replies.write);
   to_ = requests.write;
+  fcntl(to_, F_SETFL, O_NONBLOCK);  // a worker that does not read must not stop the parent
   from_ = replies.read;
   if (error != 0) {
     pid_ = -1;
@@ -117,32 +116,37 @@ std::string WorkerProcess::last_words() const {
 }
 
 void WorkerProcess::report_death() {
+  // It may have closed its output and live on: a second to end by itself, then it is ended.
   int status = 0;
-  waitpid(pid_, &status, 0);
+  bool ended = false;
+  for (int tries = 0; !ended && tries < 200; ++tries) {
+    ended = waitpid(pid_, &status, WNOHANG) == pid_;
+    if (!ended) usleep(5000);
+  }
+  kill(-pid_, SIGKILL);  // and children it may have left
+  while (!ended && waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
   pid_ = -1;
   const auto words = last_words();
   throw WorkerFailure(Outcome::crashed,
                       ending(status) + (words.empty() ? "" : "; it last said: " + words));
 }
 
-void WorkerProcess::send(const std::string& line) {
+void WorkerProcess::send(const std::string& line, double timeout_s) {
+  const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                           std::chrono::duration<double>(timeout_s));
   for (std::size_t sent = 0; sent < line.size();) {
+    wait_for(to_, POLLOUT, deadline, timeout_s);
     const auto count = write(to_, line.data() + sent, line.size() - sent);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) report_death();
-    sent += static_cast<std::size_t>(count);
+    if (count >= 0)
+      sent += static_cast<std::size_t>(count);
+    else if (errno != EINTR && errno != EAGAIN)
+      report_death();
   }
 }
 
-std::string WorkerProcess::read_line(double timeout_s) {
-  const auto deadline = Clock::now() + std::chrono::duration<double>(timeout_s);
+void WorkerProcess::wait_for(int fd, short event, Clock::time_point deadline, double timeout_s) {
   for (;;) {
-    const auto end = buffered_.find('\n');
-    if (end != std::string::npos) {
-      std::string line = buffered_.substr(0, end);
-      buffered_.erase(0, end + 1);
-      return line;
-    }
     if (interrupted()) {
       stop(true);
       throw Interrupted();
@@ -154,9 +158,23 @@ std::string WorkerProcess::read_line(double timeout_s) {
       throw WorkerFailure(Outcome::timed_out,
                           fmt::format("no answer within {:g} s (--timeout)", timeout_s));
     }
-    pollfd waiting{from_, POLLIN, 0};
+    pollfd waiting{fd, event, 0};
     // Short waits, so that a signal that arrives just before poll is not slept over.
-    if (poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 200))) <= 0) continue;
+    if (poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 200))) > 0) return;
+  }
+}
+
+std::string WorkerProcess::read_line(double timeout_s) {
+  const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                           std::chrono::duration<double>(timeout_s));
+  for (;;) {
+    const auto end = buffered_.find('\n');
+    if (end != std::string::npos) {
+      std::string line = buffered_.substr(0, end);
+      buffered_.erase(0, end + 1);
+      return line;
+    }
+    wait_for(from_, POLLIN, deadline, timeout_s);
     std::array<char, 65536> chunk;
     const auto count = read(from_, chunk.data(), chunk.size());
     if (count == 0) report_death();
@@ -166,7 +184,7 @@ std::string WorkerProcess::read_line(double timeout_s) {
 
 Json WorkerProcess::ask(const Json& request, double timeout_s) {
   if (!alive()) throw WorkerFailure(Outcome::crashed, "its process is gone");
-  send(request.dump() + "\n");
+  send(request.dump() + "\n", timeout_s);
   const std::string line = read_line(timeout_s);
   Json reply = Json::parse(line, nullptr, false);
   if (!reply.is_object() || !reply.contains("ok"))

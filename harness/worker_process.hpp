@@ -1,6 +1,7 @@
 // A child process that answers JSON lines: starting it, asking it, and finding out how it ended.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,10 @@ class WorkerProcess {
   int pid() const { return pid_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
   std::string read_line(double timeout_s);
-  void send(const std::string& line);
+  void send(const std::string& line, double timeout_s);
+  void wait_for(int fd, short event, Clock::time_point deadline, double timeout_s);
   void stop(bool at_once);
   [[noreturn]] void report_death();
   std::string last_words() const;

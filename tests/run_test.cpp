@@ -44,12 +44,13 @@ TEST(Run, EveryStageOfVerificationIsOnRecord) {
   const auto run = run_program(tiny + fast + out_flag(folder) + "--outputs h_n");
   ASSERT_EQ(run.code, 0) << run.output;
   const auto one = cases_in(folder.path()).at(0);
-  const std::vector<std::string> expected{
-      "twin T=1 call 1: output h_n", "twin T=1 call 2: output h_n",
-      "twin T=2 call 1: output h_n", "twin T=2 call 2: output h_n",
-      "twin T=5 call 1: output h_n", "twin T=5 call 2: output h_n",
-      "T=4 call 1: output h_n",      "T=4 call 1: h_n",
-      "last timed call: h_n"};
+  std::vector<std::string> expected;
+  for (const char* twin : {"twin T=1", "twin T=2", "twin T=5"})
+    for (const char* outputs : {"output h_n", "h_n"})
+      for (const char* call : {"call 1", "call 2"})
+        expected.push_back(fmt::format("{} {}: {}", twin, call, outputs));
+  for (const char* later : {"T=4 call 1: output h_n", "T=4 call 1: h_n", "last timed call: h_n"})
+    expected.emplace_back(later);
   EXPECT_EQ(one.at("verification").at("checked").get<std::vector<std::string>>(), expected);
   EXPECT_GT(one.at("verification").at("tolerance").get<double>(), 0);
   EXPECT_LE(one.at("verification").at("max_error").get<double>(),
@@ -238,7 +239,10 @@ TEST(Run, AnInterruptedRunGoesOnAndGivesTheSameFiles) {
   EXPECT_EQ(second.code, 0) << second.output;
   const auto all = cases_in(folder.path());
   ASSERT_EQ(all.size(), 6U);
-  for (std::size_t k = 0; k < kept.size(); ++k) EXPECT_EQ(all.at(k), kept.at(k));
+  for (std::size_t k = 0; k < kept.size(); ++k)
+    if (kept.at(k).at("outcome") == "passed") {
+      EXPECT_EQ(all.at(k), kept.at(k));
+    }
   const auto third = run_program("--quiet --resume " + folder.path().string());
   EXPECT_EQ(cases_in(folder.path()), all);
 }

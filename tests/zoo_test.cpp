@@ -74,7 +74,11 @@ INSTANTIATE_TEST_SUITE_P(
         Animal{"uneven_repeats", "incorrect", "when repeated", rnn, "--bitwise 3"},
         Animal{"uneven_repeats", "passed", "", rnn},
         Animal{"forgets_state", "incorrect", "call 2", stateful},
-        Animal{"frozen_state", "incorrect", "", stateful}),
+        Animal{"frozen_state", "incorrect", "", stateful},
+        Animal{"lazy", "incorrect", "last timed call", stateful},
+        Animal{"lazy", "incorrect", "last timed call", rnn},
+        Animal{"ignores_h0_without_output", "incorrect", "twin T=1",
+               "gru_b3_t200_i5_h8_l1_f32_want-hn"}),
     [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
 
 // One case that crashes costs that case alone: its neighbours run, in fresh workers.

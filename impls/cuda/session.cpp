@@ -64,9 +64,13 @@ class CudaSession final : public Session {
     RNNBENCH_CUDA(cudaEventRecord(start_, stream_));
     kernel.launch(stream());
     RNNBENCH_CUDA(cudaEventRecord(stop_, stream_));
+    RNNBENCH_CUDA(cudaEventSynchronize(stop_));
+    const auto stream_done = Clock::now();
     RNNBENCH_CUDA(cudaDeviceSynchronize());
-    const std::chrono::duration<double> wall = Clock::now() - start;
-    return {.device_s = seconds_between(start_, stop_), .wall_s = wall.count()};
+    const auto all_done = Clock::now();
+    return {.device_s = seconds_between(start_, stop_),
+            .wall_s = std::chrono::duration<double>(all_done - start).count(),
+            .escaped_s = std::chrono::duration<double>(all_done - stream_done).count()};
   }
 
   std::unique_ptr<Kernel> record(Kernel& kernel) override {

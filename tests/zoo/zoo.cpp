@@ -39,7 +39,9 @@ enum class Mistake {
   out_of_memory,
   uneven_repeats,
   forgets_state,
-  frozen_state
+  frozen_state,
+  lazy,
+  ignores_h0_without_output
 };
 
 /// Plain loops in double; `mistake` bends one of them. x, outputs: f32 on the host.
@@ -81,6 +83,7 @@ class Animal final : public Kernel {
     if (mistake_ == Mistake::abort_after_first && calls_ > 1) std::abort();
     while (mistake_ == Mistake::hang) std::this_thread::sleep_for(std::chrono::seconds(1));
     if (mistake_ == Mistake::stale) return true;
+    if (mistake_ == Mistake::lazy && calls_ > 20) return true;
     if (mistake_ != Mistake::cached && mistake_ != Mistake::previous_input) return false;
     if (calls_ == 1) return false;
     const auto last = kept_;
@@ -231,7 +234,9 @@ void Animal::forward() {
       c_[k] = t_.c_0 ? static_cast<const float*>(t_.c_0)[k] : 0;
     }
   }
-  if (mistake_ == Mistake::ignored_h0) std::fill(h_.begin(), h_.end(), 0.0);
+  if (mistake_ == Mistake::ignored_h0 ||
+      (mistake_ == Mistake::ignores_h0_without_output && !t_.output))
+    std::fill(h_.begin(), h_.end(), 0.0);
   std::vector<double> x(static_cast<std::size_t>(T * B * I)), out;
   for (std::int64_t t = 0; t < T; ++t)
     for (std::int64_t b = 0; b < B; ++b)
@@ -294,6 +299,8 @@ ANIMAL(out_of_memory);
 ANIMAL(uneven_repeats);
 ANIMAL(forgets_state);
 ANIMAL(frozen_state);
+ANIMAL(lazy);
+ANIMAL(ignores_h0_without_output);
 
 }  // namespace
 }  // namespace rnnbench
