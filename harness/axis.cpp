@@ -17,7 +17,7 @@ namespace rnnbench {
 namespace {
 
 using std::string_view;
-constexpr std::int64_t max_layers = 10'000;  // far above any network, low enough to list weights
+
 constexpr std::size_t max_values = 100'000;
 constexpr std::int64_t any_number = std::numeric_limits<std::int64_t>::min();
 

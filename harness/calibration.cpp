@@ -17,9 +17,10 @@ namespace fs = std::filesystem;
 constexpr int calibration_version = 1;
 
 /// One file a device; the parts that make two devices different are hashed into its name.
-fs::path file_for(const DeviceInfo& device) {
-  const auto facts = fmt::format("{}|{}|{}|{}|{}|{}", calibration_version, device.name,
-                                 device.units, device.cc, device.memory_bytes, device.llc_bytes);
+fs::path file_for(const DeviceInfo& device, int threads) {
+  const auto facts =
+      fmt::format("{}|{}|{}|{}|{}|{}|{}", calibration_version, device.name, device.units, device.cc,
+                  device.memory_bytes, device.llc_bytes, device.kind == Device::cpu ? threads : 0);
   return cache_folder() / fmt::format("peaks-{}-{}-{:016x}.json", name(device.kind), device.index,
                                       std::hash<std::string>{}(facts));
 }
@@ -37,8 +38,8 @@ fs::path cache_folder() {
   return fs::temp_directory_path() / "rnnbench";
 }
 
-std::optional<Peaks> kept_peaks(const DeviceInfo& device) {
-  std::ifstream file(file_for(device));
+std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads) {
+  std::ifstream file(file_for(device, threads));
   const Json json = Json::parse(file, nullptr, false);
   try {
     return json.at("peaks").get<Peaks>();
@@ -47,8 +48,8 @@ std::optional<Peaks> kept_peaks(const DeviceInfo& device) {
   }
 }
 
-void keep_peaks(const DeviceInfo& device, const Peaks& peaks, std::string& where) {
-  const fs::path file = file_for(device);
+void keep_peaks(const DeviceInfo& device, int threads, const Peaks& peaks, std::string& where) {
+  const fs::path file = file_for(device, threads);
   std::error_code ignored;
   fs::create_directories(file.parent_path(), ignored);
   const fs::path temporary = file.string() + ".new";

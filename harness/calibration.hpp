@@ -16,11 +16,12 @@ std::string device_key(const DeviceInfo& device);
 /// $RNNBENCH_CACHE, else $XDG_CACHE_HOME/rnnbench, else ~/.cache/rnnbench.
 std::filesystem::path cache_folder();
 
-/// What was kept for this very device (name, units, memory, card); nothing where none was or it
+/// What was kept for this very device (name, units, memory, caches) and this many CPU threads (0:
+/// all cores); nothing where none was or it
 /// cannot be read.
-std::optional<Peaks> kept_peaks(const DeviceInfo& device);
+std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads);
 
 /// Keeps them; `where` says the file, or why they could not be kept (that is no error).
-void keep_peaks(const DeviceInfo& device, const Peaks& peaks, std::string& where);
+void keep_peaks(const DeviceInfo& device, int threads, const Peaks& peaks, std::string& where);
 
 }  // namespace rnnbench

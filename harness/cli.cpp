@@ -107,7 +107,8 @@ void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
       ->check(finite(true));
   group->add_option("--warmup", p.warmup, "discarded calls at the start of a turn (1)")
       ->check(CLI::Range(0, 100000));
-  group->add_option("--budget", p.budget_s, "longest single call in seconds (5)")
+  group
+      ->add_option("--budget", p.budget_s, "longest single call in seconds (5); not with --profile")
       ->check(finite(false));
   group->add_option("--timeout", p.timeout_s, "longest silence of a worker in seconds (120)")
       ->check(finite(false));

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "harness/build_info.hpp"
+#include "harness/cores.hpp"
 
 namespace rnnbench {
 namespace {
@@ -38,6 +39,7 @@ std::vector<std::pair<std::string, std::string>> environment_facts() {
       {"host", host.data()},
       {"cpu", look_up("/proc/cpuinfo", "model name", ':')},
       {"cores", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))},
+      {"cores this process may use", std::to_string(usable_cores())},
       {"memory", look_up("/proc/meminfo", "MemTotal", ':')},
       {"load average", look_up("/proc/loadavg", "", '\0')},
       {"os", look_up("/etc/os-release", "PRETTY_NAME", '=')},

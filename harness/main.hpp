@@ -13,6 +13,7 @@ int doctor_command(const CommandLine& line);
 
 /// Kept ceilings of a device, or newly measured ones when there are none or `again` is set. `where`
 /// says in words where they come from.
-Peaks peaks_of(const DeviceInfo& device, Catalog& catalog, bool again, std::string& where);
+Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool again,
+               std::string& where);
 
 }  // namespace rnnbench

@@ -27,17 +27,18 @@ void print_peaks(const Peaks& peaks, const std::string& where) {
 
 }  // namespace
 
-Peaks peaks_of(const DeviceInfo& device, Catalog& catalog, bool again, std::string& where) {
-  if (const auto kept = again ? std::nullopt : kept_peaks(device)) {
+Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool again,
+               std::string& where) {
+  if (const auto kept = again ? std::nullopt : kept_peaks(device, threads)) {
     where = "measured earlier; rnnbench doctor --calibrate measures again";
     return *kept;
   }
   for (const auto& provider : catalog.providers()) {
     if (provider.name != name(device.kind)) continue;
     Remote worker(provider.argv, 120);
-    worker.open(device.kind, device.index, 0);
+    worker.open(device.kind, device.index, threads);
     const Peaks peaks = worker.calibrate();
-    keep_peaks(device, peaks, where);
+    keep_peaks(device, threads, peaks, where);
     where = fmt::format("measured now, {}", where);
     return peaks;
   }
@@ -54,7 +55,7 @@ int doctor_command(const CommandLine& line) {
   }
   for (const auto& device : catalog.devices()) {
     std::string where;
-    const Peaks peaks = peaks_of(device, catalog, line.calibrate, where);
+    const Peaks peaks = peaks_of(device, 0, catalog, line.calibrate, where);
     report["devices"].push_back({{"device", device}, {"peaks", peaks}, {"source", where}});
     if (line.json) continue;
     fmt::print("\n{}: {}\n", device_key(device), device.name);

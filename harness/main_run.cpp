@@ -100,6 +100,8 @@ std::vector<RunPlan> plans_for(const CommandLine& line, const Catalog& catalog) 
       plan.protocol = protocol_for(line, scenario);
       plan.device = device;
       plan.threads = line.threads;
+      if (device.kind == Device::cpu && line.threads > 0)  // the floor is that of these threads
+        plan.device.units = std::min(device.units, line.threads);
       plan.impls = line.impls;
       plan.skipped = line.skipped;
       plan.filter = line.filter;
@@ -195,18 +197,19 @@ class Run {
     result_.started = earlier_.started.empty() ? now_iso() : earlier_.started;
     result_.environment.facts = environment_facts();
     result_.environment.tags = line_.tags;
-    result_.protocol = plans_.front().protocol;
+    for (const auto& plan : plans_)
+      result_.protocols.push_back({plan.scenarios[0].name, device_key(plan.device), plan.protocol});
     if (line_.devices.empty() && plans_.front().device.kind == Device::cpu)
       progress_.say(catalog_.no_device(Device::cuda) + "; running on the CPU");
     for (auto& plan : plans_) {
       const auto key = device_key(plan.device);
       auto& peaks = result_.environment.peaks;
       if (!peaks.contains(key)) {
-        if (!kept_peaks(plan.device))
+        if (!kept_peaks(plan.device, plan.threads))
           progress_.say(fmt::format("measuring the ceilings of {} (once)", plan.device.name));
         try {
           std::string where;
-          peaks[key] = peaks_of(plan.device, catalog_, false, where);
+          peaks[key] = peaks_of(plan.device, plan.threads, catalog_, false, where);
         } catch (const Interrupted&) {
           throw;
         } catch (const std::exception& error) {
@@ -236,9 +239,7 @@ class Run {
     };
     events.already_done = [&](const std::string& wanted) {
       for (const auto& result : earlier_.cases) {
-        const auto done = fmt::format("{}/{}/{}{}", result.scenario, id(result.problem),
-                                      result.impl, result.mode == "graph" ? "/graph" : "");
-        if (done != wanted) continue;
+        if (case_name(result) != wanted) continue;
         result_.cases.push_back(result);
         return true;
       }

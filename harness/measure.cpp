@@ -73,14 +73,11 @@ void plan_rounds(LiveCase& live, const Protocol& protocol) {
 }
 
 Turn turn_of(LiveCase& live, WorkerPool& pool, const RunPlan& plan, int round) {
-  const auto& result = live.result;
-  auto name = fmt::format("{}/{}/{}{}", result.scenario, id(result.problem), result.impl,
-                          live.graph ? "/graph" : "");
-  return {std::move(name), live.samples, [&live, &pool, &plan, round](int count) {
+  return {case_name(live.result), live.samples, [&live, &pool, &plan, round](int count) {
             std::vector<double> seconds;
             attempt(live, pool, [&](Remote& worker) {
-              for (const auto& sample : timed(worker, live, std::max(1, plan.protocol.warmup),
-                                              count, plan.protocol.cache)) {
+              for (const auto& sample :
+                   timed(worker, live, plan.protocol.warmup, count, plan.protocol.cache)) {
                 live.result.samples.push_back({round, sample.device_s, sample.wall_s});
                 live.escaped_s.push_back(sample.escaped_s);
                 seconds.push_back(sample.device_s);

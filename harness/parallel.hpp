@@ -10,13 +10,12 @@
 #include <thread>
 #include <vector>
 
+#include "harness/cores.hpp"
+
 namespace rnnbench {
 
 /// `requested`, or for 0 the cores this process may use; at least 1.
-inline int usable_threads(int requested) {
-  if (requested > 0) return requested;
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+inline int usable_threads(int requested) { return requested > 0 ? requested : usable_cores(); }
 
 /// Calls work(k) once for each k in [0, items), on the caller and up to threads - 1 more threads.
 /// With one item or one thread no thread is started. The first exception stops the loop and is

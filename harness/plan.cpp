@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "harness/calibration.hpp"
 #include "harness/runner.hpp"
 
 namespace rnnbench {
@@ -43,8 +44,9 @@ std::regex compile(const std::string& filter) {
 
 std::string name_of(const PlannedCase& planned, const RunPlan& plan, const Catalog& catalog) {
   const Scenario& scenario = plan.scenarios[planned.scenario];
-  return fmt::format("{}/{}/{}{}", scenario.name, id(scenario.problems[planned.problem]),
-                     catalog.offers()[planned.offer].info.name, planned.graph ? "/graph" : "");
+  return case_name(scenario.name, scenario.problems[planned.problem],
+                   catalog.offers()[planned.offer].info.name, planned.graph ? "graph" : "eager",
+                   device_key(plan.device));
 }
 
 std::vector<PlannedCase> plan_cases(const RunPlan& plan, Catalog& catalog) {

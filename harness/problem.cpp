@@ -128,6 +128,8 @@ void validate(const Problem& p) {
   positive("input", p.input);
   positive("hidden", p.hidden);
   positive("layers", p.layers);
+  if (p.layers > max_layers)
+    throw UsageError(fmt::format("layers is {}: it must be at most {}", p.layers, max_layers));
   if (p.directions != 1 && p.directions != 2)
     throw UsageError(fmt::format("directions is {}: it must be 1 or 2", p.directions));
   if (p.head_at == HeadAt::none && p.head != 0)

@@ -43,6 +43,9 @@ void set_default_outputs(Problem& p);
 /// Copy of `p` that wants every output it can give.
 Problem with_all_outputs(Problem p);
 
+/// Far above any network, and low enough to list the weights of.
+inline constexpr int max_layers = 10'000;
+
 /// Throws UsageError naming the field and what it must be; also where a count would overflow.
 void validate(const Problem& p);
 

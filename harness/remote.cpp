@@ -59,7 +59,8 @@ Made Remote::make(const std::string& key, const MakeRequest& request) {
                           {"options", request.options},
                           {"graph", request.graph},
                           {"cache", request.cache}});
-  return {reply.value("setup_s", 0.0), reply.value("note", ""), reply.value("instances", 1)};
+  return {reply.value("setup_s", 0.0), reply.value("note", ""), reply.value("instances", 1),
+          reply.value("covered_bytes", 0.0)};
 }
 
 Ran Remote::run(const std::string& key, int set, bool reset,

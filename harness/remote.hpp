@@ -28,6 +28,7 @@ struct Made {
   double setup_s = 0;
   std::string note;
   int instances = 1;
+  double covered_bytes = 0;  // by the tensors of all instances; 0 where the worker does not say
 };
 
 struct Ran {

@@ -42,6 +42,17 @@ Outcome parse_outcome(std::string_view text) {
   throw UsageError("outcome '" + std::string(text) + "' is not known: expected one of " + all);
 }
 
+std::string case_name(const std::string& scenario, const Problem& problem, const std::string& impl,
+                      const std::string& mode, const std::string& device) {
+  const bool first = device.find(':') == std::string::npos || device.ends_with(":0");
+  return scenario + "/" + id(problem) + "/" + impl + (mode == "eager" ? "" : "/" + mode) +
+         (first ? "" : "/" + device);
+}
+
+std::string case_name(const CaseResult& c) {
+  return case_name(c.scenario, c.problem, c.impl, c.mode, c.device);
+}
+
 int exit_code(const RunResult& run) {
   return std::any_of(run.cases.begin(), run.cases.end(),
                      [](const CaseResult& c) { return is_wrong(c.outcome); })

@@ -52,9 +52,11 @@ struct TimedSample {
 struct CaseResult {
   std::string scenario;
   Problem problem;
-  std::string impl;  // "cpu:blas"
+  std::string device;  // "cpu", "cuda:0"
+  std::string impl;    // "cpu:blas"
   bool peer = false;
   std::string mode = "eager";  // or "graph"
+  std::string cache = "hot";   // while it was timed: hot, cold or rotate
   Outcome outcome = Outcome::unverified;
   std::string reason;     // why it is not `passed`, one line
   std::string note;       // what the kernel chose
@@ -99,17 +101,32 @@ struct Protocol {
   bool operator==(const Protocol&) const = default;
 };
 
+/// How the cases of one scenario on one device were measured.
+struct PlanProtocol {
+  std::string scenario;
+  std::string device;  // "cpu", "cuda:0"
+  Protocol protocol;
+
+  bool operator==(const PlanProtocol&) const = default;
+};
+
 struct RunResult {
   std::string command;  // as typed
   std::string started;  // ISO 8601 with zone
   double elapsed_s = 0;
   bool interrupted = false;
   Environment environment;
-  Protocol protocol;
+  std::vector<PlanProtocol> protocols;
   std::vector<CaseResult> cases;
 
   bool operator==(const RunResult&) const = default;
 };
+
+/// "scenario/problem/impl", then "/graph", then "/cuda:1" on any GPU but the first: what filters,
+/// benchmarks and --resume call a case.
+std::string case_name(const std::string& scenario, const Problem& problem, const std::string& impl,
+                      const std::string& mode, const std::string& device);
+std::string case_name(const CaseResult& result);
 
 /// 0 if every case that ran passed; 1 if one was incorrect, failed, crashed or timed out.
 int exit_code(const RunResult& run);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "harness/calibration.hpp"
 #include "harness/floor.hpp"
 #include "harness/measure.hpp"
 #include "harness/npy.hpp"
@@ -17,7 +18,9 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   std::string line = fmt::format("rnnbench --problem {} --impl {} --device {}",
                                  id(live.result.problem), live.result.impl, name(plan.device.kind));
   if (plan.device.index != 0) line += fmt::format(":{}", plan.device.index);
-  line += fmt::format(" --seed {} --cache {} --budget {:g}", p.seed, p.cache, p.budget_s);
+  line += fmt::format(" --seed {} --cache {} --budget {:g} --repetitions {} --min-time {:g}",
+                      p.seed, p.cache, p.budget_s, p.rounds, p.min_time_s);
+  line += fmt::format(" --warmup {}", p.warmup);
   if (live.graph) line += " --graph";
   if (plan.threads != 0) line += fmt::format(" --threads {}", plan.threads);
   if (p.rtol) line += fmt::format(" --rtol {:g}", *p.rtol);
@@ -73,9 +76,11 @@ class ProblemRun {
       live.graph = one.graph;
       live.result.scenario = scenario.name;
       live.result.problem = scenario.problems[one.problem];
+      live.result.device = device_key(plan.device);
       live.result.impl = offer.info.name;
       live.result.peer = offer.info.peer;
       live.result.mode = one.graph ? "graph" : "eager";
+      live.result.cache = plan.protocol.cache;
       live.result.floor = floor_of(live.result.problem, plan.device, plan.peaks);
       live.result.reproduce = reproduce(live, plan);
       if (!one.unsupported.empty()) live.end(Outcome::unsupported, one.unsupported);
@@ -99,6 +104,7 @@ class ProblemRun {
         verify_full(data, cases_, pool_, plan_);
         if (!plan_.save_tensors.empty()) save(data);
       } else {
+        apply_budget_only(problem, cases_, pool_, plan_, weights);
         make_unverified(data);
       }
       if (protocol.measure) time(data, rounds);

@@ -12,8 +12,8 @@
 namespace rnnbench {
 namespace {
 
-/// Instances that `rotate` makes at most: enough for small problems on large caches.
-constexpr std::size_t max_instances = 64;
+/// Instances that `rotate` makes at most: each costs a kernel, and a graph of it.
+constexpr std::size_t max_instances = 512;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

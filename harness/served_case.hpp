@@ -32,6 +32,8 @@ class ServedCase {
   void make(const Impl& impl, const Options& options, bool graph, CacheMode cache);
   std::string note() const { return instances_.front().note(); }
   std::size_t instance_count() const { return instances_.size(); }
+  /// Bytes of all instances' tensors.
+  std::size_t covered_bytes() const { return instances_.size() * instances_.front().bytes(); }
 
   /// One checked call on input set `set`: outputs poisoned before, zones and inputs checked after.
   /// Returns what was violated; fills `wall_s`.

@@ -25,11 +25,22 @@ void load_and_make(Remote& worker, const std::string& key, const Problem& proble
   const Made made = worker.make(key, {live.remote_name, plan.options, live.graph, cache});
   live.result.setup_s = made.setup_s;
   live.result.note = made.note;
+  if (cache != "rotate" || made.covered_bytes >= 2 * plan.device.llc_bytes) return;
+  live.result.warnings.push_back(fmt::format(
+      "cache rotate: {} instances cover {:.3g} MB of the {:.3g} MB that twice the last cache level "
+      "has, so some of it stays warm; --cache cold clears it",
+      made.instances, made.covered_bytes / 1e6, 2e-6 * plan.device.llc_bytes));
 }
 
 /// A disturbed call would project a full one over the budget: short ones are repeated.
 constexpr double short_call_s = 0.05;
 constexpr int repeats = 4;
+
+double fastest_call(Remote& worker, double seconds) {
+  for (int repeat = 0; repeat < repeats && seconds < short_call_s; ++repeat)
+    seconds = std::min(seconds, worker.run("twin", 0, false, {}).wall_s);
+  return seconds;
+}
 
 /// Two calls on different inputs, checked; returns the seconds of the fastest call. `twin` is the
 /// data's problem or wants fewer of its outputs.
@@ -43,8 +54,7 @@ double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const
     fastest = std::min(fastest, check_call(subject, call, call == 0, data.call(call), plan.protocol,
                                            label, live.result.verification));
   }
-  for (int repeat = 0; repeat < repeats && fastest < short_call_s; ++repeat)
-    fastest = std::min(fastest, worker.run("twin", 0, false, {}).wall_s);
+  fastest = fastest_call(worker, fastest);
   worker.drop("twin");
   return fastest;
 }
@@ -86,6 +96,25 @@ void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPo
           took = check_twin(cases[k], worker, data, as_timed, plan);
         if (seq == 1) first[k] = took;
         if (seq == 5) fifth[k] = took;
+      });
+  }
+  for (std::size_t k = 0; k < cases.size(); ++k)
+    if (cases[k].live) apply_budget(cases[k], problem, first[k], fifth[k], plan.protocol.budget_s);
+}
+
+void apply_budget_only(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
+                       const RunPlan& plan, const std::shared_ptr<const Weights>& weights) {
+  std::vector<double> first(cases.size()), fifth(cases.size());
+  for (const std::int64_t seq : {1, 5}) {
+    const ProblemData data(twin_of(problem, seq), plan.protocol.seed, weights);
+    Problem twin = problem;
+    twin.seq = seq;
+    for (std::size_t k = 0; k < cases.size(); ++k)
+      attempt(cases[k], pool, [&](Remote& worker) {
+        load_and_make(worker, "twin", twin, data, cases[k], plan, "hot");
+        (seq == 1 ? first : fifth)[k] =
+            fastest_call(worker, worker.run("twin", 0, true, {}).wall_s);
+        worker.drop("twin");
       });
   }
   for (std::size_t k = 0; k < cases.size(); ++k)

@@ -30,6 +30,10 @@ void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPo
 void verify_after(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
                   const RunPlan& plan);
 
+/// Without checks: the same estimate from T = 1 and T = 5, and the same end of what is over it.
+void apply_budget_only(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
+                       const RunPlan& plan, const std::shared_ptr<const Weights>& weights);
+
 /// Loads and makes the kernel to be timed; `verify_full` does it too.
 void make_timed(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan);
 

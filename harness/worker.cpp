@@ -139,7 +139,8 @@ class Worker {
     const double took = std::chrono::duration<double>(Clock::now() - start).count();
     return {{"setup_s", took / static_cast<double>(served.instance_count())},
             {"note", served.note()},
-            {"instances", served.instance_count()}};
+            {"instances", served.instance_count()},
+            {"covered_bytes", served.covered_bytes()}};
   }
 
   Json run(const Json& request) {

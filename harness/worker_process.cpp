@@ -140,6 +140,8 @@ void WorkerProcess::send(const std::string& line, double timeout_s) {
     const auto count = write(to_, line.data() + sent, line.size() - sent);
     if (count >= 0)
       sent += static_cast<std::size_t>(count);
+    else if (errno == EPIPE)
+      return;  // it reads no more, but may have said why: read_line gets that, or its end
     else if (errno != EINTR && errno != EAGAIN)
       report_death();
   }

@@ -67,7 +67,7 @@ std::string aligned(const Cells& cells, const std::array<int, 7>& widths) {
 void write_section(Console& console, const Section& s) {
   console.wrapped(fmt::format("{}  {}", clean(s.scenario), s.problem_id), 0, bold);
   console.wrapped(work_line(s.problem) + "; " + floor_line(s), 2);
-  console.wrapped(baseline_line(s), 2);
+  console.wrapped(conditions_line(s) + "; " + baseline_line(s), 2);
 
   std::vector<Cells> table{
       {"implementation", "median", "95 % interval", "speed-up", "GFLOP/s", "of floor", "outcome"}};

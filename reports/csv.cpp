@@ -61,8 +61,11 @@ std::vector<Field> fields_of(const Section& s, const Row& row) {
   const CaseResult& c = *row.result;
   const bool has_floor = c.floor.seconds > 0;
   std::vector<Field> f{{"scenario", c.scenario}, {"problem", s.problem_id},
-                       {"impl", c.impl},         {"mode", c.mode},
+                       {"device", c.device},     {"impl", c.impl},
+                       {"mode", c.mode},         {"cache", c.cache},
                        {"peer", text(c.peer)},   {"outcome", std::string(name(c.outcome))}};
+  const bool timed = row.median_s && !c.samples.empty();
+  f.emplace_back("rounds", timed ? std::to_string(c.samples.back().round + 1) : "");
   add_summary(f, row.median_s ? &*c.time : nullptr);
   f.emplace_back("wall_median_s",
                  row.median_s && c.wall ? text(std::optional(c.wall->median)) : "");

@@ -36,12 +36,8 @@ Moments moments(const std::vector<double>& values) {
   return m;
 }
 
-std::string run_name(const CaseResult& c) {
-  return c.scenario + "/" + id(c.problem) + "/" + c.impl + (c.mode == "eager" ? "" : "/" + c.mode);
-}
-
 Json entry(const CaseResult& c, std::size_t index, const std::string& suffix) {
-  const std::string name = run_name(c);
+  const std::string name = case_name(c);
   return {{"name", name + suffix},
           {"family_index", index},
           {"per_family_instance_index", 0},

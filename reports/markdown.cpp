@@ -56,7 +56,7 @@ void write_block(std::ostream& out, const std::vector<std::string>& lines) {
 void write_section(std::ostream& out, const Section& s) {
   out << "## " << escaped(s.scenario) << ": " << code(s.problem_id) << "\n\n"
       << escaped(work_line(s.problem)) << "; " << escaped(floor_line(s)) << ";\n"
-      << escaped(baseline_line(s)) << ".\n\n"
+      << escaped(conditions_line(s)) << "; " << escaped(baseline_line(s)) << ".\n\n"
       << "| implementation | median | 95 % interval | speed-up | GFLOP/s | of floor | outcome |\n"
       << "|---|---:|---:|---:|---:|---:|---|\n";
   for (const Row& row : s.rows) {
@@ -75,7 +75,6 @@ void write_section(std::ostream& out, const Section& s) {
 }
 
 void write_method(std::ostream& out, const Protocol& p) {
-  out << "## How it was measured\n\n";
   if (!p.measure) {
     out << "Verified only; nothing was timed.\n\n";
     return;
@@ -91,6 +90,27 @@ void write_method(std::ostream& out, const Protocol& p) {
   out << (p.verify
               ? "Every case was checked against a float64 reference before and after timing.\n\n"
               : "**Verification was switched off.**\n\n");
+}
+
+/// Scenarios measured alike share a paragraph.
+void write_methods(std::ostream& out, const std::vector<PlanProtocol>& all) {
+  out << "## How it was measured\n\n";
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    std::string names;
+    bool first = true, alike = true;
+    for (std::size_t other = 0; other < all.size(); ++other) {
+      if (!(all[other].protocol == all[k].protocol)) {
+        alike = false;
+        continue;
+      }
+      if (other < k) first = false;
+      names += fmt::format("{}{} on {}", names.empty() ? "" : ", ", escaped(all[other].scenario),
+                           escaped(all[other].device));
+    }
+    if (!first) continue;
+    if (!alike) out << names << ":\n\n";
+    write_method(out, all[k].protocol);
+  }
 }
 
 void write_environment(std::ostream& out, const Environment& e) {
@@ -116,7 +136,7 @@ void write_markdown(std::ostream& out, const RunResult& run) {
   const auto all = sections(run);
   out << "# rnnbench\n\n" << escaped(conclusion(run, all)) << "\n\n";
   for (const Section& s : all) write_section(out, s);
-  write_method(out, run.protocol);
+  write_methods(out, run.protocols);
   write_environment(out, run.environment);
   out << "## Run it again\n\n";
   write_block(out, {run.command});

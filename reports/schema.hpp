@@ -22,7 +22,7 @@ namespace rnnbench::schema {
 using Json = nlohmann::ordered_json;
 
 /// Grows by one when a reader of the old number would misread the new file.
-inline constexpr int version = 1;
+inline constexpr int version = 2;
 
 /// T or const T, so that one list of fields serves both ways.
 template <class T, class Plain>
@@ -57,11 +57,12 @@ void fields(A& a, Is<Verification> auto& v) {
 
 template <class A>
 void fields(A& a, Is<CaseResult> auto& c) {
-  a("scenario", c.scenario), a("problem", c.problem), a("impl", c.impl), a("peer", c.peer);
-  a("mode", c.mode), a("outcome", c.outcome), a("reason", c.reason), a("note", c.note);
-  a("reproduce", c.reproduce), a("verification", c.verification), a("setup_s", c.setup_s);
-  a("projected_s", c.projected_s), a("time", c.time), a("wall", c.wall), a("floor", c.floor);
-  a("device_state", c.device_state), a("warnings", c.warnings), a("samples", c.samples);
+  a("scenario", c.scenario), a("problem", c.problem), a("device", c.device);
+  a("impl", c.impl), a("peer", c.peer), a("mode", c.mode), a("cache", c.cache);
+  a("outcome", c.outcome), a("reason", c.reason), a("note", c.note), a("reproduce", c.reproduce);
+  a("verification", c.verification), a("setup_s", c.setup_s), a("projected_s", c.projected_s);
+  a("time", c.time), a("wall", c.wall), a("floor", c.floor), a("device_state", c.device_state);
+  a("warnings", c.warnings), a("samples", c.samples);
 }
 
 template <class A>
@@ -91,11 +92,16 @@ void fields(A& a, Is<Protocol> auto& p) {
   a("bitwise", p.bitwise), a("rtol", p.rtol), a("atol", p.atol);
 }
 
+template <class A>
+void fields(A& a, Is<PlanProtocol> auto& p) {
+  a("scenario", p.scenario), a("device", p.device), a("protocol", p.protocol);
+}
+
 /// Everything of a run but its cases, which are written one to a line.
 template <class A>
 void fields(A& a, Is<RunResult> auto& r) {
   a("command", r.command), a("started", r.started), a("elapsed_s", r.elapsed_s);
-  a("interrupted", r.interrupted), a("environment", r.environment), a("protocol", r.protocol);
+  a("interrupted", r.interrupted), a("environment", r.environment), a("protocols", r.protocols);
 }
 
 template <class T>

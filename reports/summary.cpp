@@ -16,8 +16,16 @@ bool shows_time(const CaseResult& c) {
                     c.outcome == Outcome::unverified);
 }
 
+/// "cpu", "cuda", "cuda:1": the first GPU needs no number.
+std::string short_device(const CaseResult& c) {
+  return clean(c.device.ends_with(":0") ? c.device.substr(0, c.device.size() - 2) : c.device);
+}
+
 std::string label_of(const CaseResult& c) {
-  return clean(c.impl) + (c.mode == "eager" ? "" : " (" + clean(c.mode) + ")");
+  const auto device = short_device(c);
+  const bool first = device.find(':') == std::string::npos;
+  return clean(c.impl) + (c.mode == "eager" ? "" : " (" + clean(c.mode) + ")") +
+         (first ? "" : " on " + device);
 }
 
 /// Less is more accurate; f16 and tf32 products keep as many bits, but f16 stores fewer values.
@@ -178,8 +186,7 @@ std::string floor_line(const Section& s) {
   std::string text;
   std::vector<std::string> seen;
   for (const Row& row : s.rows) {
-    const auto& impl = row.result->impl;
-    const std::string device = clean(impl.substr(0, impl.find(':')));
+    const std::string device = short_device(*row.result);
     const Floor& f = row.result->floor;
     if (f.seconds <= 0 || std::find(seen.begin(), seen.end(), device) != seen.end()) continue;
     seen.push_back(device);
@@ -189,6 +196,23 @@ std::string floor_line(const Section& s) {
         f.bound == "latency" ? fmt::format(", {} unit{}", f.units, f.units == 1 ? "" : "s") : "");
   }
   return text.empty() ? "floor: unknown, no peaks were measured for this dtype" : text;
+}
+
+std::string conditions_line(const Section& s) {
+  std::vector<std::pair<std::string, int>> seen;  // cache mode, most rounds
+  for (const Row& row : s.rows) {
+    const auto& samples = row.result->samples;
+    if (!row.median_s || samples.empty()) continue;
+    const auto same = [&](const auto& one) { return one.first == row.result->cache; };
+    auto found = std::find_if(seen.begin(), seen.end(), same);
+    if (found == seen.end()) found = seen.insert(found, {row.result->cache, 0});
+    found->second = std::max(found->second, samples.back().round + 1);
+  }
+  std::string text;
+  for (const auto& [cache, rounds] : seen)
+    text += fmt::format("{}cache {}, {} round{}", text.empty() ? "" : "; ", clean(cache), rounds,
+                        rounds == 1 ? "" : "s");
+  return text.empty() ? "not timed" : text;
 }
 
 std::string baseline_line(const Section& s) {

@@ -53,6 +53,9 @@ std::string work_line(const Problem& p);
 /// "floor: cpu 171.0 ms (flops), cuda 2.101 ms (latency, 8 units)"
 std::string floor_line(const Section& section);
 
+/// "cache hot, 9 rounds"
+std::string conditions_line(const Section& section);
+
 /// "speed-up over cpu:onednn (the fastest peer)"
 std::string baseline_line(const Section& section);
 

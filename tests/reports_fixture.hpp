@@ -17,6 +17,8 @@ inline CaseResult timed(const std::string& impl, double milliseconds, const std:
   c.scenario = "gru_bidir";
   c.problem = parse_id(problem);
   c.impl = impl;
+  c.device = impl.substr(0, impl.find(':'));
+
   c.outcome = Outcome::passed;
   c.reproduce = "rnnbench --scenario gru_bidir --impl " + impl;
   std::vector<double> seconds;

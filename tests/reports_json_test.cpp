@@ -43,11 +43,15 @@ RunResult random_run(unsigned seed) {
   r.environment.peaks["cuda:0"] = {
       number(), {{"f32", number()}}, {{2, number()}, {8, number()}}, text()};
   r.environment.tags[text()] = text();
-  r.protocol = {7,        number(), 3,     number(), number(), text(), true,
-                random(), false,    false, 5,        maybe(),  maybe()};
+  for (int k = 0; k < 2; ++k)
+    r.protocols.push_back({text(),
+                           text(),
+                           {7, number(), 3, number(), number(), text(), true, random(), false,
+                            false, 5, maybe(), maybe()}});
   for (int k = 0; k < 20; ++k) {
     CaseResult c;
     c.scenario = text(), c.impl = text(), c.mode = text(), c.reason = text(), c.note = text();
+    c.device = text(), c.cache = text();
     c.reproduce = text(), c.peer = random() % 2, c.outcome = static_cast<Outcome>(random() % 9);
     Problem& p = c.problem;
     p.cell = static_cast<Cell>(random() % 4), p.dtype = static_cast<Dtype>(random() % 4);
@@ -78,7 +82,7 @@ TEST(Json, whole_run_comes_back) {
     for (std::size_t k = 0; k < run.cases.size(); ++k)
       EXPECT_TRUE(back.cases[k] == run.cases[k]) << k;
     EXPECT_TRUE(back.environment == run.environment);
-    EXPECT_TRUE(back.protocol == run.protocol);
+    EXPECT_TRUE(back.protocols == run.protocols);
     EXPECT_TRUE(back == run);
   }
 }
@@ -165,7 +169,7 @@ TEST(Json, what_is_not_ours_is_refused_in_words) {
     EXPECT_NE(at, std::string::npos) << from;
     return error(text.replace(at, from.size(), to));
   };
-  EXPECT_NE(changed("\"schema_version\": 1", "\"schema_version\": 99").find("version 99"),
+  EXPECT_NE(changed("\"schema_version\": 2", "\"schema_version\": 99").find("version 99"),
             std::string::npos);
   EXPECT_NE(changed("\"outcome\":\"passed\"", "\"outcome\":\"great\"").find("case 0: outcome: "),
             std::string::npos);

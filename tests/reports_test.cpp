@@ -167,7 +167,8 @@ TEST(Console, says_which_is_fastest_and_why_others_did_not_pass) {
   EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
                           [](const auto& l) { return l.starts_with("  * "); }),
             1);
-  EXPECT_NE(text.find("speed-up over cpu:onednn (the fastest peer)"), std::string::npos);
+  EXPECT_NE(text.find("  cache hot, 9 rounds; speed-up over cpu:onednn (the fastest peer)"),
+            std::string::npos);
   EXPECT_NE(text.find("floor: cpu 100.0 ms (flops)"), std::string::npos);
   EXPECT_NE(text.find("      projected 12.50 s, not measured: over 5 s a run"), std::string::npos);
   EXPECT_NE(text.find("      h_n[1,2,3]: got 1, expected 2"), std::string::npos);
@@ -179,6 +180,35 @@ TEST(Console, says_which_is_fastest_and_why_others_did_not_pass) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_NE(console(one_of_each(), {.color = true, .files = {}}).find("\x1b[1m"),
             std::string::npos);
+}
+
+TEST(Console, says_what_differs_between_devices_and_cache_modes) {
+  RunResult run;
+  run.cases = {timed("cuda:cublas", 2, bidir), timed("cuda:cublas", 3, bidir),
+               timed("cpu:blas", 30, bidir)};
+  run.cases[0].device = "cuda:0";
+  run.cases[1].device = "cuda:1";
+  run.cases[2].cache = "cold";
+  const std::string text = console(run);
+  EXPECT_NE(text.find("  cache hot, 9 rounds; cache cold, 9 rounds; speed-up"), std::string::npos);
+  EXPECT_NE(text.find("floor: cuda 100.0 ms (flops), cuda:1 100.0 ms (flops), cpu"),
+            std::string::npos);
+  EXPECT_NE(line_with(text, "cuda:cublas on cuda:1").find("3.000 ms"), std::string::npos);
+  EXPECT_NE(case_name(run.cases[0]), case_name(run.cases[1]));
+  EXPECT_EQ(parse_csv(written(write_csv, run))[1].at("device"), "cuda:1");
+  EXPECT_EQ(parse_csv(written(write_csv, run))[2].at("cache"), "cold");
+  EXPECT_EQ(parse_csv(written(write_csv, run))[2].at("rounds"), "9");
+}
+
+TEST(Markdown, says_how_each_scenario_was_measured) {
+  RunResult run = one_of_each();
+  run.protocols = {{"one", "cpu", {}}, {"two", "cpu", {}}, {"three", "cpu", {}}};
+  EXPECT_EQ(written(write_markdown, run).find("three on cpu"), std::string::npos) << "all alike";
+  run.protocols[1].protocol.cache = "rotate";
+  const auto text = flat(written(write_markdown, run));
+  EXPECT_NE(text.find("one on cpu, three on cpu: 9 rounds"), std::string::npos) << text;
+  EXPECT_NE(text.find("two on cpu: 9 rounds"), std::string::npos);
+  EXPECT_NE(text.find("cache rotate"), std::string::npos);
 }
 
 TEST(Console, fits_its_width_and_keeps_columns_straight) {

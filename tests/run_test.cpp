@@ -130,6 +130,8 @@ TEST(Run, BadInputIsOneLineAndExitCodeTwo) {
       {"--scenario smoke --external me='echo hello'", "not of the protocol"},
       {"--cell gru", "hidden"},
       {"--problem gru_b1_t0_i1_h1_l1_f32", "t0"},
+      {"--cell gru --hidden 4 --layers 2000000000", "at most 10000 layers"},
+      {"--problem gru_b1_t1_i4_h4_l2000000000_f32", "at most 10000"},
       {"--resume /nowhere", "--resume /nowhere"},
       {"--scenario smoke --out /dev/null/x", "--out /dev/null/x"}};
   for (const auto& mistake : mistakes) {
@@ -149,6 +151,34 @@ TEST(Run, DryRunOfDeepBenchIsQuick) {
   EXPECT_EQ(run.code, 0);
   EXPECT_LT(took, 0.5);
   EXPECT_NE(run.output.find("lstm_b16_t150_i256_h256_l1_f32/cpu:naive"), std::string::npos);
+}
+
+TEST(Run, WithoutChecksTheBudgetStillHolds) {
+  const Folder folder;
+  const auto run = run_program(tiny + fast + out_flag(folder) + "--no-verify --budget 1e-9");
+  EXPECT_EQ(run.code, 0) << run.output;
+  const auto one = cases_in(folder.path()).at(0);
+  EXPECT_EQ(one.at("outcome"), "over budget");
+  EXPECT_GT(one.at("projected_s").get<double>(), 0);
+}
+
+TEST(Run, EveryResultSaysItsCacheModeAndDevice) {
+  const Folder folder;
+  const auto run = run_program(tiny + fast + out_flag(folder) + "--cache cold");
+  EXPECT_EQ(run.code, 0) << run.output;
+  EXPECT_NE(run.output.find("cache cold, "), std::string::npos) << run.output;
+  const auto one = cases_in(folder.path()).at(0);
+  EXPECT_EQ(one.at("cache"), "cold");
+  EXPECT_EQ(one.at("device"), "cpu");
+}
+
+TEST(Run, RotatingSaysWhenItsInstancesDoNotCoverTheCache) {
+  const Folder folder;  // one float each way: no number of instances covers a cache
+  const auto run = run_program("--problem rnn_tanh_b1_t1_i1_h1_l1_f32 --impl naive --device cpu " +
+                               fast + out_flag(folder) + "--cache rotate");
+  EXPECT_EQ(run.code, 0) << run.output;
+  EXPECT_NE(run.output.find("warning: cache rotate: 512 instances cover"), std::string::npos)
+      << run.output;
 }
 
 TEST(Run, OverBudgetIsAProjectionNotAMeasurement) {

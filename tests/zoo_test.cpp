@@ -81,6 +81,47 @@ INSTANTIATE_TEST_SUITE_P(
                "gru_b3_t200_i5_h8_l1_f32_want-hn"}),
     [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
 
+/// The same for what only a GPU can get wrong; skipped, with the reason, where there is none.
+class GpuZoo : public ::testing::TestWithParam<Animal> {};
+
+TEST_P(GpuZoo, GetsItsOutcome) {
+  const std::string gpu_plugin = RNNBENCH_BUILD_DIR "/tests/cuda_zoo.so";
+  const auto devices = run_program("list devices");
+  if (const auto why = devices.output.find("no CUDA device"); why != std::string::npos)
+    GTEST_SKIP() << devices.output.substr(why, devices.output.find('\n', why) - why);
+  const Animal& animal = GetParam();
+  const Folder folder;
+  const auto run = run_program(fmt::format(
+      "--plugin {} --impl zoo_{},cuda:naive --device cuda --problem {} --quiet --no-color "
+      "--min-time 0.001 --repetitions 3 --timeout 20 --out {} {}",
+      gpu_plugin, animal.name, animal.problem, folder.path().string(), animal.flags));
+  const auto results = read_results(folder.path());
+  ASSERT_TRUE(results.is_object()) << run.output;
+  for (const auto& one : results.at("rnnbench").at("cases")) {
+    if (one.at("impl") == "cuda:naive") {  // its neighbour is none the worse
+      EXPECT_EQ(one.at("outcome"), "passed") << one.at("reason");
+      continue;
+    }
+    const bool replayed = one.at("mode") == "graph" && animal.name == "side_stream";
+    EXPECT_EQ(one.at("outcome"), replayed ? "incorrect" : animal.outcome) << one.at("reason");
+    const auto expected = replayed ? "nan" : animal.reason;
+    EXPECT_NE(one.at("reason").get<std::string>().find(expected), std::string::npos)
+        << one.at("reason");
+  }
+}
+
+const std::string gpu_rnn = "rnn_tanh_b4_t400_i16_h64_l1_f32";
+
+INSTANTIATE_TEST_SUITE_P(
+    GpuAnimals, GpuZoo,
+    ::testing::Values(Animal{"none", "passed", "", gpu_rnn, "--graph"},
+                      Animal{"side_stream", "mistrusted", "outside the timed stream", gpu_rnn,
+                             "--graph"},
+                      Animal{"out_of_bounds", "incorrect", "past the end of output", gpu_rnn},
+                      Animal{"illegal_address", "failed", "illegal memory access", gpu_rnn},
+                      Animal{"hang", "timed out", "within 20 s", gpu_rnn}),
+    [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
+
 // One case that crashes costs that case alone: its neighbours run, in fresh workers.
 TEST(ZooTogether, TheOthersStillRun) {
   const Folder folder;

@@ -9,17 +9,10 @@
 #include <thread>
 #include <vector>
 
+#include "harness/cores.hpp"
 #include "harness/error.hpp"
 
 namespace rnnbench {
-
-/// Cores this process may use (affinity, not the machine's count).
-inline int usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  const unsigned count = std::thread::hardware_concurrency();
-  return count ? static_cast<int>(count) : 1;
-}
 
 /// Waits until done() without sleeping: a step of a small layer is shorter than a wake-up. Yields
 /// after a while, because the thread waited for may need this core.

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "harness/cores.hpp"
 #include "harness/impl.hpp"
 #include "impls/common/onednn_api.hpp"
 #include "impls/common/scratch.hpp"
@@ -40,7 +41,8 @@ class OneDnn final : public Kernel {
  public:
   OneDnn(const Problem& p, const Tensors& t, const Options& options)
       : p_(p), t_(t), engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
-    if (options.threads > 0 && omp_set_num_threads) omp_set_num_threads(options.threads);
+    if (omp_set_num_threads)
+      omp_set_num_threads(options.threads > 0 ? options.threads : usable_cores());
     const auto states = static_cast<std::size_t>(p.layers * p.directions * p.batch * p.hidden);
     if (p.stateful) {
       h_state_ = Scratch(states);
