@@ -160,7 +160,9 @@ TEST(Statistics, a_hundred_thousand_samples_take_milliseconds) {
     const Summary s = summarize(samples, groups);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     EXPECT_NEAR(s.median, 1, 0.02);
+#ifndef __SANITIZE_THREAD__
     EXPECT_LT(took.count(), 0.5) << rounds;  // 0.01 to 0.02 s is usual; room for busy machines
+#endif
     RecordProperty("ms_" + std::to_string(rounds), std::to_string(took.count() * 1e3));
   }
 }
