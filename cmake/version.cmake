@@ -3,12 +3,13 @@
 if(CMAKE_SCRIPT_MODE_FILE)  # cmake -D source=... -D in=... -D out=... -P version.cmake
   set(git_revision unknown)
   set(git_state unknown)
-  if(DEFINED ENV{RNNBENCH_GIT_REVISION})  # an archive built elsewhere can say where it came from
+  if(DEFINED ENV{RNNBENCH_GIT_REVISION})  # a copy built elsewhere can say where it came from
     set(git_revision $ENV{RNNBENCH_GIT_REVISION})
+    set(git_state "as stated when it was built")
   endif()
   find_program(git git)
   # Only this checkout counts: an unpacked archive may lie inside somebody else's.
-  if(git AND EXISTS ${source}/.git)
+  if(git AND EXISTS ${source}/.git AND NOT DEFINED ENV{RNNBENCH_GIT_REVISION})
     execute_process(COMMAND ${git} rev-parse --verify HEAD WORKING_DIRECTORY ${source}
       OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
     if(NOT failed)

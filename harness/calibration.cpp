@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -14,13 +15,14 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Changes whenever what is measured, or how, changes.
-constexpr int calibration_version = 1;
+constexpr int calibration_version = 2;
 
 /// One file a device; the parts that make two devices different are hashed into its name.
 fs::path file_for(const DeviceInfo& device, int threads) {
-  const auto facts =
-      fmt::format("{}|{}|{}|{}|{}|{}|{}", calibration_version, device.name, device.units, device.cc,
-                  device.memory_bytes, device.llc_bytes, device.kind == Device::cpu ? threads : 0);
+  const bool fewer = device.kind == Device::cpu && threads > 0;
+  const int units = fewer ? std::min(threads, device.units) : device.units;
+  const auto facts = fmt::format("{}|{}|{}|{}|{}|{}", calibration_version, device.name, units,
+                                 device.cc, device.memory_bytes, device.llc_bytes);
   return cache_folder() / fmt::format("peaks-{}-{}-{:016x}.json", name(device.kind), device.index,
                                       std::hash<std::string>{}(facts));
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <iostream>
 
@@ -34,7 +35,7 @@ DeviceChoice parse_device(const std::string& text) {
 /// What is kept as text until the parse is over, so that every mistake is reported the same way.
 struct Texts {
   std::vector<std::string> devices, options, external, tags;
-  std::map<std::string, std::string> axes;
+  std::map<std::string, std::optional<std::string>> axes;
   bool bidirectional = false, stateful = false, no_bias = false, no_color = false;
   bool no_verify = false, verify_only = false, graph = false;
 };
@@ -49,6 +50,18 @@ CLI::Validator finite(bool zero_too) {
           return {};
         return fmt::format("expected a number {} 0, found '{}'", zero_too ? "of at least" : "above",
                            text);
+      },
+      "NUMBER");
+}
+
+/// A number that fits 64 bits without a sign; the parser alone would wrap the others round.
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc() && end == text.data() + text.size()) return {};
+        return fmt::format("expected a whole number from 0 to 2^64 - 1, found '{}'", text);
       },
       "NUMBER");
 }
@@ -115,7 +128,8 @@ void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
   group->add_option("--cache", p.cache, "hot, cold or rotate (hot)")
       ->check(CLI::IsMember({"hot", "cold", "rotate"}));
   group->add_flag("--graph", texts.graph, "on a GPU also as a CUDA graph, in rows of its own");
-  group->add_option("--seed", line.seed, "of inputs, weights and the order of turns (1)");
+  group->add_option("--seed", line.seed, "of inputs, weights and the order of turns (1)")
+      ->check(whole_number());
   group->add_flag("--verify-only", texts.verify_only, "no timing");
   group->add_flag("--no-verify", texts.no_verify, "no checks; outcomes are 'unverified'");
   group->add_option("--bitwise", line.bitwise, "repeats that must agree bit for bit")
@@ -144,12 +158,19 @@ void add_output(CLI::App& app, CommandLine& line, Texts& texts) {
 }
 
 void take_texts(CommandLine& line, const Texts& texts) {
-  for (const auto& text : texts.devices) line.devices.push_back(parse_device(text));
+  for (const auto& text : texts.devices) {
+    const auto device = parse_device(text);
+    const auto same = [&](const auto& d) {
+      return d.kind == device.kind && d.index == device.index;
+    };
+    if (std::none_of(line.devices.begin(), line.devices.end(), same))
+      line.devices.push_back(device);
+  }
   for (const auto& text : texts.options) line.options.insert(key_value(text, "--option"));
   for (const auto& text : texts.tags) line.tags.insert(key_value(text, "--tag"));
   for (const auto& text : texts.external) line.external.push_back(key_value(text, "--external"));
   for (const auto& [key, value] : texts.axes)
-    if (!value.empty()) line.axes[key] = value;
+    if (value) line.axes[key] = *value;
   if (texts.bidirectional) line.axes["bidirectional"] = "true";
   if (texts.stateful) line.axes["stateful"] = "true";
   if (texts.no_bias) line.axes["bias"] = "false";
@@ -159,16 +180,17 @@ void take_texts(CommandLine& line, const Texts& texts) {
   if (texts.graph) line.protocol.graph = true;
   if (texts.no_verify && texts.verify_only)
     throw UsageError("--verify-only and --no-verify leave nothing to do");
+  if (!line.save_tensors.empty() && (texts.no_verify || line.profile))
+    throw UsageError("--save-tensors saves what was verified: leave out --no-verify and --profile");
   if (!line.benchmark.filter.empty()) line.filter = line.benchmark.filter;
   if (line.benchmark.min_time.empty()) return;
   auto text = line.benchmark.min_time;
   if (text.ends_with('s')) text.pop_back();
-  try {
-    line.protocol.min_time_s = std::stod(text);
-  } catch (const std::exception&) {
+  double seconds = 0;
+  if (!CLI::detail::lexical_cast(text, seconds) || !std::isfinite(seconds) || seconds < 0)
     throw UsageError(fmt::format("--benchmark_min_time={}: expected seconds, such as 0.5s",
                                  line.benchmark.min_time));
-  }
+  line.protocol.min_time_s = seconds;
 }
 
 /// CLI11's message in one line.
@@ -206,6 +228,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   auto* doctor = app.add_subcommand("doctor", "what this machine has, and its measured ceilings");
   doctor->add_flag("--calibrate", line.calibrate, "measure the ceilings again, and keep them");
   doctor->add_flag("--json", line.json, "as JSON");
+  doctor->add_option("--threads", line.threads, "ceilings of this many CPU threads; 0: all cores")
+      ->check(CLI::Range(0, 4096));
   auto* worker = app.add_subcommand("worker", "answer the worker protocol on standard input");
   worker->group("");
   worker->add_option("--module", line.worker_modules);

@@ -72,6 +72,7 @@ class Session {
   /// The kernel must outlive what is returned.
   virtual std::unique_ptr<Kernel> record(Kernel& kernel) = 0;
   virtual std::size_t llc_bytes() const = 0;
+  virtual std::size_t available_bytes() const = 0;  // memory that can still be allocated
   virtual Peaks calibrate() = 0;
   /// Clock, power and throttling right now as label/value pairs; empty where unknown.
   virtual std::vector<std::pair<std::string, std::string>> state() = 0;

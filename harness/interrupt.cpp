@@ -17,6 +17,7 @@ void watch_for_interrupts() {
   action.sa_handler = note_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one has its default effect
   for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over its limit is then an error of the write
 }
 
 bool interrupted() { return asked_to_stop != 0; }

@@ -44,9 +44,10 @@ struct LiveCase {
   std::string remote_name;  // of the implementation, as its worker knows it
   bool deterministic = true;
   bool graph = false;
-  bool live = true;   // false: has its outcome
-  double call_s = 0;  // last known time of one call at full length
-  int samples = 1;    // a turn
+  bool live = true;       // false: has its outcome
+  double call_s = 0;      // last known time of one call at full length
+  double expected_s = 0;  // as projected from short twins; 0: unknown
+  int samples = 1;        // a turn
   int rounds = 1;
   double empty_wait_s = 0;  // for the device after a call that does nothing: the largest seen
   std::vector<double> escaped_s = {};  // of the samples

@@ -55,7 +55,7 @@ int doctor_command(const CommandLine& line) {
   }
   for (const auto& device : catalog.devices()) {
     std::string where;
-    const Peaks peaks = peaks_of(device, 0, catalog, line.calibrate, where);
+    const Peaks peaks = peaks_of(device, line.threads, catalog, line.calibrate, where);
     report["devices"].push_back({{"device", device}, {"peaks", peaks}, {"source", where}});
     if (line.json) continue;
     fmt::print("\n{}: {}\n", device_key(device), device.name);

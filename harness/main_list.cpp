@@ -8,8 +8,12 @@ namespace {
 void list_scenarios_here() {
   fmt::print("scenarios (rnnbench --scenario NAME)\n");
   for (const auto& file : list_scenarios()) {
-    const Scenario scenario = load_scenario(file, Device::cpu, false, {});
-    fmt::print("  {:<28} {}\n", scenario.name, scenario.title);
+    try {
+      const Scenario scenario = load_scenario(file, Device::cpu, false, {});
+      fmt::print("  {:<28} {}\n", scenario.name, scenario.title);
+    } catch (const UsageError& error) {  // one that is broken hides no other
+      fmt::print("  {:<28} cannot be read: {}\n", file.stem().string(), error.what());
+    }
   }
 }
 

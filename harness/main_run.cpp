@@ -12,6 +12,7 @@
 #include "harness/main.hpp"
 #include "harness/progress.hpp"
 #include "harness/runner.hpp"
+#include "harness/words.hpp"
 #include "reports/journal.hpp"
 #include "reports/writers.hpp"
 
@@ -22,11 +23,7 @@ namespace fs = std::filesystem;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text = "rnnbench";
-  for (const auto& word : words) {
-    const bool plain =
-        !word.empty() && word.find_first_of(" '\"|&;<>()$\\*?[]") == std::string::npos;
-    text += plain ? " " + word : " '" + word + "'";
-  }
+  for (const auto& word : words) text += " " + quoted(word);
   return text;
 }
 
@@ -107,9 +104,9 @@ std::vector<RunPlan> plans_for(const CommandLine& line, const Catalog& catalog) 
       plan.filter = line.filter;
       plan.options = line.options;
       plan.profile = line.profile;
-      for (const auto& plugin : line.plugins) plan.more_flags += " --plugin " + plugin;
+      for (const auto& plugin : line.plugins) plan.more_flags += " --plugin " + quoted(plugin);
       for (const auto& [name_of_it, command] : line.external)
-        plan.more_flags += fmt::format(" --external {}='{}'", name_of_it, command);
+        plan.more_flags += " --external " + quoted(name_of_it + "=" + command);
       plan.save_tensors = line.save_tensors;
     }
   return plans;
@@ -123,7 +120,14 @@ fs::path output_folder(const CommandLine& line, const RunPlan& plan) {
   localtime_r(&now, &local);
   char stamp[32];
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
-  return fs::path("results") / fmt::format("{}-{}", plan.scenarios[0].name, stamp);
+  const auto folder = fs::path("results") / fmt::format("{}-{}", plan.scenarios[0].name, stamp);
+  // Made here, so that of two runs in one second each gets its own.
+  std::error_code error;
+  fs::create_directories("results", error);
+  fs::path own = folder;
+  for (int k = 2; !fs::create_directory(own, error) && !error; ++k)
+    own = folder.string() + fmt::format("-{}", k);
+  return own;
 }
 
 void make_folder(const fs::path& folder) {
@@ -147,7 +151,16 @@ class Run {
         catalog_(catalog_options(line)),
         plans_(plans_for(line, catalog_)),
         progress_(line.quiet) {
-    for (const auto& plan : plans_) cases_.push_back(plan_cases(plan, catalog_));
+    std::size_t count = 0;
+    for (const auto& plan : plans_) {
+      cases_.push_back(plan_cases(plan, catalog_));
+      count += cases_.back().size();
+    }
+    if (count == 0)
+      throw UsageError(
+          "no case is left: --filter, --impl or --skip-impl leave none out of these problems on "
+          "this "
+          "device (rnnbench list impls)");
   }
 
   int dry_run() {
@@ -174,6 +187,7 @@ class Run {
     prepare();
     JournalContents contents = earlier_;
     contents.arguments = line_.arguments;
+    if (contents.folder.empty()) contents.folder = fs::current_path().string();
     contents.started = result_.started;
     Journal journal(folder_, contents);
     const auto start = std::chrono::steady_clock::now();
@@ -238,12 +252,13 @@ class Run {
       result_.cases.push_back(result);
     };
     events.already_done = [&](const std::string& wanted) {
-      for (const auto& result : earlier_.cases) {
-        if (case_name(result) != wanted) continue;
-        result_.cases.push_back(result);
-        return true;
-      }
-      return false;
+      const auto found =
+          std::find_if(earlier_.cases.begin(), earlier_.cases.end(),
+                       [&](const auto& result) { return case_name(result) == wanted; });
+      if (found == earlier_.cases.end()) return false;
+      result_.cases.push_back(std::move(*found));
+      earlier_.cases.erase(found);  // two scenarios of one name have a case of this name each
+      return true;
     };
     run_cases(plans_[k], cases_[k], catalog_, rounds, events);
   }
@@ -259,6 +274,8 @@ class Run {
     style.files = files;
     write_console(std::cout, result_, style);
     std::cout.flush();
+    if (!std::cout)
+      throw Error("standard output cannot be written; the results are in " + folder_.string());
   }
 
   int verdict() const {
@@ -288,14 +305,35 @@ class Run {
 
 }  // namespace
 
+/// A resumed run goes on as it was begun: other flags would make two halves of different runs.
+void only_resume(const std::vector<std::string>& arguments) {
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    const auto& word = arguments[k];
+    if (word == "--resume")
+      ++k;
+    else if (word != "--quiet" && !word.starts_with("--resume="))
+      throw UsageError(fmt::format(
+          "{}: --resume goes on with the flags that the run was begun with, and takes no others "
+          "but --quiet",
+          word));
+  }
+}
+
 int run_command(const CommandLine& typed) {
   CommandLine line = typed;
   JournalContents earlier;
   if (!typed.resume.empty()) {
+    only_resume(typed.arguments);
     earlier = read_journal(typed.resume);
+    const auto results = fs::absolute(typed.resume);
+    std::error_code error;
+    fs::current_path(earlier.folder, error);
+    if (error)
+      throw UsageError(fmt::format("--resume {}: it was started in {}, which is not there any more",
+                                   typed.resume, earlier.folder));
     bool exit_now = false;
     line = parse_command_line(earlier.arguments, exit_now);
-    line.resume = typed.resume;
+    line.resume = results.string();
     line.quiet = typed.quiet;
   }
   Run run(line, std::move(earlier));

@@ -62,7 +62,10 @@ void warm_up(Remote& worker, LiveCase& live, const Protocol& protocol) {
 void plan_rounds(LiveCase& live, const Protocol& protocol) {
   const double call_s = std::max(live.call_s, 1e-7);
   const double wanted = protocol.min_time_s / (protocol.rounds * call_s);
-  live.samples = std::clamp(static_cast<int>(std::ceil(wanted)), 1, most_samples);
+  live.samples = static_cast<int>(std::clamp(std::ceil(wanted), 1.0, 1.0 * most_samples));
+  if (wanted > most_samples)
+    live.result.warnings.push_back(
+        fmt::format("{} samples a round, fewer than --min-time asks for", most_samples));
   const double round_s = (live.samples + protocol.warmup) * call_s;
   const double limit_s = std::max(longest_case_s, 2 * protocol.min_time_s);
   const int affordable = std::max(fewest_rounds, static_cast<int>(limit_s / round_s));
@@ -109,6 +112,23 @@ void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, con
   }
 }
 
+/// Times that no quiet machine gives: a case whose rounds differ so much, or that takes so much
+/// longer than its short calls had it, was held up by something else.
+void warn_of_disturbance(LiveCase& live) {
+  constexpr double much = 5;
+  auto& result = live.result;
+  const double median_s = result.time->median, least_s = result.time->min;
+  if (median_s > much * least_s)
+    result.warnings.push_back(
+        fmt::format("the fastest of its samples took {:.3g} ms: other work disturbed the machine",
+                    1e3 * least_s));
+  else if (result.cache == "hot" && live.expected_s > 0 && median_s > much * live.expected_s)
+    result.warnings.push_back(
+        fmt::format("its short calls had it at {:.3g} ms: other work disturbed the machine, or its "
+                    "time grows faster than T",
+                    1e3 * live.expected_s));
+}
+
 void summarize_samples(LiveCase& live) {
   auto& result = live.result;
   if (result.samples.empty()) return;
@@ -122,6 +142,7 @@ void summarize_samples(LiveCase& live) {
   result.time = summarize(device, groups);
   result.wall = summarize(wall, groups);
   const double time_s = result.time->median;
+  warn_of_disturbance(live);
   const double escaped_s = live.escaped_s.empty() ? 0 : median(live.escaped_s);
   if (escaped_s > 1e-5 + 0.05 * time_s + 2 * live.empty_wait_s)
     live.end(

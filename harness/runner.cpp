@@ -9,6 +9,7 @@
 #include "harness/measure.hpp"
 #include "harness/npy.hpp"
 #include "harness/verification.hpp"
+#include "harness/words.hpp"
 
 namespace rnnbench {
 namespace {
@@ -27,7 +28,7 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
   if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
   line += plan.more_flags;
-  for (const auto& [key, value] : plan.options) line += fmt::format(" --option {}={}", key, value);
+  for (const auto& [key, value] : plan.options) line += " --option " + quoted(key + "=" + value);
   return line;
 }
 
@@ -94,6 +95,8 @@ class ProblemRun {
     if (any_live()) weights = make_weights(problem, protocol.seed);
     if (protocol.verify && !plan_.profile)
       verify_twins(problem, cases_, pool_, plan_, reference_, weights, mistrust_);
+    if (!protocol.verify && !plan_.profile)
+      apply_budget_only(problem, cases_, pool_, plan_, weights);
     if (any_live()) {
       ProblemData data(problem, protocol.seed, weights);
       if (plan_.profile) return profile(data);
@@ -104,7 +107,6 @@ class ProblemRun {
         verify_full(data, cases_, pool_, plan_);
         if (!plan_.save_tensors.empty()) save(data);
       } else {
-        apply_budget_only(problem, cases_, pool_, plan_, weights);
         make_unverified(data);
       }
       if (protocol.measure) time(data, rounds);

@@ -210,7 +210,15 @@ ScenarioFile read_scenario_file(const std::filesystem::path& file) {
                "protocol", "quick", "device"});
   ScenarioFile result;
   result.name = file.stem().string();
-  if (const auto* node = root.find("name")) result.name = text(*node);
+  if (const auto* node = root.find("name")) {
+    result.name = text(*node);  // also that of a folder of results
+    if (result.name.empty() || result.name.front() == '.' ||
+        result.name.find_first_not_of(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+            "_.-") != std::string::npos)
+      fail(node->origin, "a name of letters, digits, '_', '-' and '.'",
+           fmt::format("'{}'", result.name));
+  }
   if (const auto* node = root.find("title")) result.title = text(*node);
   if (const auto* node = root.find("shows")) result.shows = text(*node);
   if (const auto* node = root.find("references"))

@@ -14,6 +14,7 @@ namespace {
 
 /// Instances that `rotate` makes at most: each costs a kernel, and a graph of it.
 constexpr std::size_t max_instances = 512;
+constexpr double longest_making_s = 20;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -70,16 +71,24 @@ void ServedCase::use_set(Instance& instance, int set) {
 }
 
 void ServedCase::make(const Impl& impl, const Options& options, bool graph, CacheMode cache) {
-  if (cache == CacheMode::rotate) {
-    const std::size_t wanted = 2 * session_.llc_bytes() / instances_.front().bytes() + 2;
-    while (instances_.size() < std::min(wanted, max_instances)) {
-      instances_.emplace_back(session_, problem_);
-      load(instances_.back(), weights_);
-      use_set(instances_.back(), 0);
-    }
-  }
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t before = session_.available_bytes();
   session_.synchronize();
-  for (auto& instance : instances_) instance.make(impl, options, graph);
+  instances_.front().make(impl, options, graph);
+  session_.synchronize();
+  if (cache != CacheMode::rotate) return;
+  // A kernel's own memory (workspaces, copies of weights) counts too: at most half of what is left.
+  const std::size_t bytes = instances_.front().bytes(), after = session_.available_bytes();
+  const std::size_t each = bytes + (before > after ? before - after : 0);
+  const std::size_t wanted = 2 * session_.llc_bytes() / bytes + 2;
+  const std::size_t most = std::min({wanted, max_instances, 1 + after / 2 / each});
+  while (instances_.size() < most && seconds_since(start) < longest_making_s) {
+    instances_.emplace_back(session_, problem_);
+    load(instances_.back(), weights_);
+    use_set(instances_.back(), 0);
+    session_.synchronize();
+    instances_.back().make(impl, options, graph);
+  }
   session_.synchronize();
 }
 

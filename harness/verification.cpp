@@ -26,10 +26,15 @@ void load_and_make(Remote& worker, const std::string& key, const Problem& proble
   live.result.setup_s = made.setup_s;
   live.result.note = made.note;
   if (cache != "rotate" || made.covered_bytes >= 2 * plan.device.llc_bytes) return;
+  if (made.covered_bytes == 0) {
+    live.result.warnings.push_back("cache rotate: its worker does not say how much it covers");
+    return;
+  }
   live.result.warnings.push_back(fmt::format(
-      "cache rotate: {} instances cover {:.3g} MB of the {:.3g} MB that twice the last cache level "
+      "cache rotate: {} cover {:.3g} MB of the {:.3g} MB that twice the last cache level "
       "has, so some of it stays warm; --cache cold clears it",
-      made.instances, made.covered_bytes / 1e6, 2e-6 * plan.device.llc_bytes));
+      made.instances == 1 ? "1 instance" : fmt::format("{} instances", made.instances),
+      made.covered_bytes / 1e6, 2e-6 * plan.device.llc_bytes));
 }
 
 /// A disturbed call would project a full one over the budget: short ones are repeated.
@@ -63,6 +68,7 @@ void apply_budget(LiveCase& live, const Problem& problem, double first_s, double
                   double budget_s) {
   const double a_step = std::max(0.0, (fifth_s - first_s) / 4);
   live.call_s = first_s + a_step * static_cast<double>(problem.seq - 1);
+  live.expected_s = live.call_s;
   if (live.call_s <= budget_s) return;
   live.result.projected_s = live.call_s;
   live.end(Outcome::over_budget,

@@ -40,4 +40,12 @@ std::string did_you_mean(string_view text, std::span<const string_view> candidat
   return nearest.empty() ? "" : fmt::format(" (did you mean '{}'?)", nearest);
 }
 
+std::string quoted(const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\n'\"|&;<>()$\\*?[]{}~#!`") == std::string::npos)
+    return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 }  // namespace rnnbench

@@ -1,4 +1,4 @@
-// Names that a person may have meant.
+// Words for people: names they may have meant, lists, and what a shell reads back.
 #pragma once
 
 #include <span>
@@ -13,5 +13,8 @@ std::string did_you_mean(std::string_view text, std::span<const std::string_view
 
 /// "a, b, c"
 std::string join(std::span<const std::string_view> words);
+
+/// As one word of a shell's command line.
+std::string quoted(const std::string& word);
 
 }  // namespace rnnbench

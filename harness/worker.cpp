@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -249,6 +250,14 @@ void tie_to_parent() {
   std::ofstream("/proc/self/oom_score_adj") << "1000";
 }
 
+/// For OpenMP libraries, before one is loaded. Binding would leave this thread one core, so that
+/// nothing here could count the cores any more. Waiting threads spin, but not for the milliseconds
+/// that GCC's do by default: where another process needs a core, they would hold up their own team.
+void settle_openmp() {
+  for (const char* name : {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"}) unsetenv(name);
+  if (!std::getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "10000", 0);
+}
+
 Json failure(const char* kind, const std::string& text) {
   return {{"ok", false}, {"kind", kind}, {"error", text}};
 }
@@ -271,6 +280,7 @@ Json guarded_answer(Worker& worker, const std::string& line) {
 
 int run_worker(const WorkerOptions& options) {
   tie_to_parent();
+  settle_openmp();
   std::FILE* replies = take_standard_output();
   const auto reply = [&](const Json& json) {
     std::fputs((json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n").c_str(), replies);

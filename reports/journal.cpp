@@ -18,7 +18,8 @@ constexpr const char* journal_name = "journal.jsonl";
 std::string header(const JournalContents& contents) {
   return schema::dump(Json{{"rnnbench_journal", schema::version},
                            {"arguments", contents.arguments},
-                           {"started", contents.started}});
+                           {"started", contents.started},
+                           {"folder", contents.folder}});
 }
 
 std::string case_line(const CaseResult& result) { return schema::dump(schema::encode(result)); }
@@ -58,6 +59,7 @@ JournalContents read_journal(const std::filesystem::path& folder) {
   try {
     contents.arguments = head.at("arguments").get<std::vector<std::string>>();
     contents.started = head.at("started").get<std::string>();
+    contents.folder = head.at("folder").get<std::string>();
     while (std::getline(in, text)) {
       const Json json = Json::parse(text, nullptr, false);
       if (json.is_discarded()) break;  // cut off while it was written: that case runs again

@@ -133,6 +133,14 @@ TEST(Run, BadInputIsOneLineAndExitCodeTwo) {
       {"--cell gru --hidden 4 --layers 2000000000", "at most 10000 layers"},
       {"--problem gru_b1_t1_i4_h4_l2000000000_f32", "at most 10000"},
       {"--resume /nowhere", "--resume /nowhere"},
+      {"--resume /nowhere --batch 3", "--batch: --resume goes on with the flags"},
+      {"--scenario smoke --seed -1", "from 0 to 2^64 - 1"},
+      {"--scenario smoke --seed 99999999999999999999999", "--seed"},
+      {"--scenario smoke --benchmark_min_time=10x", "expected seconds"},
+      {"--scenario smoke --benchmark_min_time=-5", "expected seconds"},
+      {"--scenario smoke --filter no_such_case", "no case is left"},
+      {"--scenario smoke --batch ''", "--batch"},
+      {"--scenario smoke --no-verify --save-tensors /tmp", "--save-tensors"},
       {"--scenario smoke --out /dev/null/x", "--out /dev/null/x"}};
   for (const auto& mistake : mistakes) {
     const auto run = run_program(mistake.arguments);
@@ -151,6 +159,50 @@ TEST(Run, DryRunOfDeepBenchIsQuick) {
   EXPECT_EQ(run.code, 0);
   EXPECT_LT(took, 0.5);
   EXPECT_NE(run.output.find("lstm_b16_t150_i256_h256_l1_f32/cpu:naive"), std::string::npos);
+}
+
+// libgomp would bind the worker's own thread when it is loaded, and all it counts after that is 1.
+TEST(Run, OpenMpBindingDoesNotHideCores) {
+  const auto cores = [](const std::string& before) {
+    const auto run = run_program("doctor --json", before);
+    const auto json = nlohmann::json::parse(run.output, nullptr, false);
+    return json.is_object() ? json.at("devices").at(0).at("device").at("units").get<int>() : -1;
+  };
+  EXPECT_GE(cores(""), 1);
+  EXPECT_EQ(cores("OMP_PROC_BIND=true OMP_PLACES=cores"), cores(""));
+}
+
+TEST(Run, DevicesNamedTwiceRunOnce) {
+  const auto once = run_program("--scenario smoke --device cpu --dry-run");
+  const auto twice = run_program("--scenario smoke --device cpu,cpu:0 --dry-run");
+  EXPECT_EQ(once.output, twice.output);
+}
+
+TEST(Run, ScenariosOfOneNameAreResumedEach) {
+  const Folder folder;
+  for (const std::string cache : {"hot", "cold"}) {
+    std::filesystem::create_directory(folder.path() / cache);
+    std::ofstream(folder.path() / cache / "x.toml")
+        << "[problem]\ncell = \"gru\"\nhidden = 8\nseq = 3\n[protocol]\ncache = \"" << cache
+        << "\"\n";
+  }
+  const auto at = [&](const char* part) { return (folder.path() / part).string(); };
+  const auto run =
+      run_program(fmt::format("--scenario {} --scenario {} --impl naive --device cpu {} "
+                              "--out {}",
+                              at("hot/x.toml"), at("cold/x.toml"), fast, at("out")));
+  EXPECT_EQ(run.code, 0) << run.output;
+  // As if it had been stopped after its first case.
+  std::ifstream in(folder.path() / "out/journal.jsonl");
+  std::string header, first;
+  std::getline(in, header), std::getline(in, first);
+  std::ofstream(folder.path() / "out/journal.jsonl") << header << "\n" << first << "\n";
+  const auto resumed = run_program("--quiet --resume " + at("out"));
+  EXPECT_EQ(resumed.code, 0) << resumed.output;
+  const auto cases = cases_in(folder.path() / "out");
+  ASSERT_EQ(cases.size(), 2U);
+  EXPECT_EQ(cases.at(0).at("cache"), "hot");
+  EXPECT_EQ(cases.at(1).at("cache"), "cold");
 }
 
 TEST(Run, WithoutChecksTheBudgetStillHolds) {

@@ -105,6 +105,7 @@ TEST_F(ScenarioTest, MistakesAreAnsweredWithTheirPlace) {
       {"no cell", "[problem]\nhidden = 8\n", ":1:1: expected a value for 'cell', found none"},
       {"no hidden", "title = \"x\"\n" + cell, ":2:1: expected a value for 'hidden', found none"},
       {"empty file", "", ":1:1: expected a value for 'cell', found none"},
+      {"name with a folder", "name = \"../../evil\"\n" + gru, ":1:8: expected a name of letters"},
       {"protocol key", gru + "[protocol]\nrepetition = 3\n",
        "found the key 'repetition' (did you mean 'repetitions'?)"},
       {"protocol count", gru + "[protocol]\nrepetitions = 0\n",

@@ -1,6 +1,8 @@
 // The CPU backend: memory is memory, a stream is nothing, and a call is over when it returns.
 #include <cblas.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -33,7 +35,16 @@ class CpuSession final : public Session {
     copy(to, from, bytes);
   }
   void fill(void* device, unsigned char byte, std::size_t bytes) override {
-    if (bytes) std::memset(device, byte, bytes);
+    if (bytes < (16u << 20)) {
+      if (bytes) std::memset(device, byte, bytes);
+      return;
+    }
+    // By all threads where it is much: what each core has in a cache of its own has to go too.
+    const std::size_t piece = bytes / static_cast<std::size_t>(threads_) + 1;
+    Team(threads_).run([&](int rank) {
+      const std::size_t at = std::min(bytes, piece * static_cast<std::size_t>(rank));
+      std::memset(static_cast<char*>(device) + at, byte, std::min(piece, bytes - at));
+    });
   }
   Stream stream() override { return nullptr; }
   void synchronize() override {}
@@ -50,6 +61,10 @@ class CpuSession final : public Session {
   }
 
   std::size_t llc_bytes() const override { return static_cast<std::size_t>(info_.llc_bytes); }
+  std::size_t available_bytes() const override {
+    return static_cast<std::size_t>(sysconf(_SC_AVPHYS_PAGES)) *
+           static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  }
   Peaks calibrate() override { return cpu_calibrate(info_, threads_); }
   std::vector<std::pair<std::string, std::string>> state() override { return cpu_state(); }
   bool reference(const Problem&, const std::vector<const float*>&,

@@ -77,6 +77,11 @@ class CudaSession final : public Session {
     return std::make_unique<GraphKernel>(kernel, stream_);
   }
   std::size_t llc_bytes() const override { return static_cast<std::size_t>(info_.llc_bytes); }
+  std::size_t available_bytes() const override {
+    std::size_t available = 0, total = 0;
+    RNNBENCH_CUDA(cudaMemGetInfo(&available, &total));
+    return available;
+  }
   Peaks calibrate() override { return cuda_calibrate(info_, stream_); }
   LabelledValues state() override { return nvml_state(bus_id_); }
   bool reference(const Problem& p, const std::vector<const float*>& in,
