@@ -25,7 +25,16 @@ endif()
 
 if(RNNBENCH_WITH_CUDA)
   file(GLOB cuda_sources CONFIGURE_DEPENDS impls/cuda/*.cu impls/cuda/*.cpp impls/peers/*.cu)
+  # cuDNN is a peer, not needed; its header decides here, its library when it is first used.
+  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES include)
+  if(NOT CUDNN_INCLUDE_DIR)
+    message(STATUS "cuDNN not found: cuda:cudnn-* are left out (cudnn.h, or CUDNN_INCLUDE_DIR)")
+    list(FILTER cuda_sources EXCLUDE REGEX "/cudnn[^/]*$")
+  endif()
   rnnbench_module(cuda ${cuda_sources})
+  if(CUDNN_INCLUDE_DIR)
+    target_include_directories(rnnbench_cuda PRIVATE ${CUDNN_INCLUDE_DIR})
+  endif()
   # cuBLAS is opened when first used: its folder is on the run path, the library is not linked.
   target_link_libraries(rnnbench_cuda PRIVATE CUDA::cudart_static fmt::fmt ${CMAKE_DL_LIBS})
   set_target_properties(rnnbench_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 
+#include "harness/environment.hpp"
 #include "harness/protocol.hpp"
 
 namespace rnnbench {
@@ -15,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Changes whenever what is measured, or how, changes.
-constexpr int calibration_version = 2;
+constexpr int calibration_version = 3;
 
 /// One file a device; the parts that make two devices different are hashed into its name.
 fs::path file_for(const DeviceInfo& device, int threads) {
@@ -40,10 +41,12 @@ fs::path cache_folder() {
   return fs::temp_directory_path() / "rnnbench";
 }
 
-std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads) {
+std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads, std::string& where) {
   std::ifstream file(file_for(device, threads));
   const Json json = Json::parse(file, nullptr, false);
   try {
+    where = fmt::format("measured at {}, load {:.1f}; rnnbench doctor --calibrate measures again",
+                        json.at("measured").get<std::string>(), json.at("load").get<double>());
     return json.at("peaks").get<Peaks>();
   } catch (const Json::exception&) {
     return std::nullopt;  // not there, or half-written: measured again
@@ -56,7 +59,12 @@ void keep_peaks(const DeviceInfo& device, int threads, const Peaks& peaks, std::
   fs::create_directories(file.parent_path(), ignored);
   const fs::path temporary = file.string() + ".new";
   std::ofstream out(temporary);
-  out << Json{{"device", device}, {"peaks", peaks}}.dump(1) << '\n';
+  out << Json{{"measured", now_iso()},
+              {"load", load_average()},
+              {"device", device},
+              {"peaks", peaks}}
+             .dump(1)
+      << '\n';
   out.close();
   std::error_code error;
   if (out) fs::rename(temporary, file, error);

@@ -19,7 +19,8 @@ std::filesystem::path cache_folder();
 /// What was kept for this very device (name, units, memory, caches) and this many CPU threads (0:
 /// all cores); nothing where none was or it
 /// cannot be read.
-std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads);
+/// `where` says when and under what load they were measured.
+std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads, std::string& where);
 
 /// Keeps them; `where` says the file, or why they could not be kept (that is no error).
 void keep_peaks(const DeviceInfo& device, int threads, const Peaks& peaks, std::string& where);

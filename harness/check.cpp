@@ -35,6 +35,7 @@ void check_fetched(const Subject& subject, const Reference& want, const Protocol
     if (error * record.tolerance >= record.max_error * tolerance.value) {
       record.max_error = error;
       record.tolerance = tolerance.value;
+      record.rounding = tolerance.rounding;
       record.tolerance_rule = tolerance.rule;
     }
     names += " " + place.name;

@@ -210,7 +210,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
       "  rnnbench --scenario gru_bidir            verify and time, then a table and files\n"
       "  rnnbench --cell lstm --batch 1,16 --hidden 256:1024:256 --seq 100   without a file\n"
       "Exit code: 0 all that ran passed; 1 one was incorrect, failed, crashed or timed out; 2 bad "
-      "usage.\nFlags that begin with --benchmark_ go to Google Benchmark.",
+      "usage; 130 interrupted.\nFlags that begin with --benchmark_ go to Google Benchmark.",
       "rnnbench");
   app.set_version_flag("--version", [] {
     std::string text;

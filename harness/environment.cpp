@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <fstream>
+#include <thread>
 
 #include "harness/build_info.hpp"
 #include "harness/cores.hpp"
@@ -56,6 +58,41 @@ std::string now_iso() {
   std::array<char, 64> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S%z", &local);
   return text.data();
+}
+
+double load_average() {
+  double load = 0;
+  std::ifstream("/proc/loadavg") >> load;
+  return load;
+}
+
+namespace {
+
+/// Clock ticks since the start, of all cores: at work (also for other guests of the host), in all.
+std::pair<double, double> cpu_ticks() {
+  std::ifstream file("/proc/stat");
+  std::string label;
+  file >> label;
+  double all = 0, idle = 0, ticks = 0;
+  for (int k = 0; k < 8 && file >> ticks; ++k) {  // user nice system idle iowait irq softirq steal
+    all += ticks;
+    if (k == 3 || k == 4) idle += ticks;
+  }
+  return {all - idle, all};
+}
+
+}  // namespace
+
+std::string busy_machine() {
+  const auto [busy_before, all_before] = cpu_ticks();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const auto [busy, all] = cpu_ticks();
+  const double share = all > all_before ? (busy - busy_before) / (all - all_before) : 0;
+  if (share < 0.2) return "";
+  return fmt::format(
+      "warning: {:.0f} % of the machine's cores were at work before the start: other work disturbs "
+      "times",
+      100 * share);
 }
 
 }  // namespace rnnbench

@@ -32,6 +32,10 @@ void WorkerPool::drop(std::size_t offer, bool graph, const std::string& key) {
   }
 }
 
+void WorkerPool::drop_all(std::size_t offer, bool graph) {
+  for (const char* key : {twin_key, full_key, timed_key}) drop(offer, graph, key);
+}
+
 bool WorkerPool::has_service(Device device) const {
   for (const auto& provider : catalog_.providers())
     if (provider.name == name(device)) return true;

@@ -24,6 +24,7 @@ class WorkerPool {
   void retire(std::size_t offer, bool graph);
   /// Frees what the worker holds under `key`, where there is a worker; one that cannot is ended.
   void drop(std::size_t offer, bool graph, const std::string& key);
+  void drop_all(std::size_t offer, bool graph);
   /// A worker of the device's own module, for references, calibration and device state.
   Remote& service(Device device);
   void retire_services() { services_.clear(); }
@@ -57,6 +58,11 @@ struct LiveCase {
   void end(Outcome outcome, std::string reason);
 };
 
+/// What kernels are called in their workers: twins, all outputs at full length, and the timed one.
+inline constexpr const char* twin_key = "twin";
+inline constexpr const char* full_key = "full";
+inline constexpr const char* timed_key = "timed";
+
 /// Does one stage of a case; whatever goes wrong becomes its outcome, and the worker is replaced.
 /// Only Interrupted passes through.
 template <class Stage>
@@ -71,6 +77,10 @@ void attempt(LiveCase& live, WorkerPool& pool, const Stage& stage) {
     live.end(Outcome::incorrect, wrong.what());
   } catch (const WorkerFailure& failure) {
     live.end(failure.outcome, failure.what());
+    if (failure.outcome == Outcome::unsupported) {  // a polite no: the worker is as good as before
+      pool.drop_all(live.offer, live.graph);
+      return;
+    }
   } catch (const std::exception& error) {
     live.end(Outcome::failed, error.what());
   }

@@ -29,10 +29,7 @@ void print_peaks(const Peaks& peaks, const std::string& where) {
 
 Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool again,
                std::string& where) {
-  if (const auto kept = again ? std::nullopt : kept_peaks(device, threads)) {
-    where = "measured earlier; rnnbench doctor --calibrate measures again";
-    return *kept;
-  }
+  if (const auto kept = again ? std::nullopt : kept_peaks(device, threads, where)) return *kept;
   for (const auto& provider : catalog.providers()) {
     if (provider.name != name(device.kind)) continue;
     Remote worker(provider.argv, 120);
@@ -40,6 +37,7 @@ Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool aga
     const Peaks peaks = worker.calibrate();
     keep_peaks(device, threads, peaks, where);
     where = fmt::format("measured now, {}", where);
+    if (const auto warning = busy_machine(); !warning.empty()) where += "; " + warning;
     return peaks;
   }
   where = "none: no module for this device";

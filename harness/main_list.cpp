@@ -42,6 +42,7 @@ int list_command(const CommandLine& line) {
   if (what == "scenarios") return 0;
   CatalogOptions options;
   options.plugins = line.plugins;
+  options.external = line.external;
   const Catalog catalog(options);
   if (what == "all" || what == "impls") list_impls(catalog);
   if (what == "all" || what == "devices") list_devices(catalog);

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <iostream>
 
+#include "harness/build_info.hpp"
 #include "harness/calibration.hpp"
 #include "harness/environment.hpp"
 #include "harness/interrupt.hpp"
@@ -23,8 +24,21 @@ namespace fs = std::filesystem;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text = "rnnbench";
-  for (const auto& word : words) text += " " + quoted(word);
+  for (const auto& word : words) text.append(" ").append(quoted(word));
   return text;
+}
+
+/// Revision, and when the program and its modules were last linked.
+std::string this_build() {
+  std::string text;
+  for (const auto& [label, value] : build_facts())
+    if (label.starts_with("git")) text += (text.empty() ? "" : " ") + value;
+  fs::file_time_type newest = fs::last_write_time(program_file());
+  for (const char* module : {"cpu", "cuda"})
+    if (const auto file = module_file(module))
+      newest = std::max(newest, fs::last_write_time(*file));
+  const auto when = std::chrono::duration_cast<std::chrono::seconds>(newest.time_since_epoch());
+  return fmt::format("{}, linked at {}", text, when.count());
 }
 
 CatalogOptions catalog_options(const CommandLine& line) {
@@ -114,7 +128,13 @@ std::vector<RunPlan> plans_for(const CommandLine& line, const Catalog& catalog) 
 
 fs::path output_folder(const CommandLine& line, const RunPlan& plan) {
   if (!line.resume.empty()) return line.resume;
-  if (!line.out.empty()) return line.out;
+  if (!line.out.empty()) {
+    if (fs::exists(fs::path(line.out) / "journal.jsonl"))
+      throw UsageError(fmt::format(
+          "--out {}: holds the results of an earlier run; choose another folder, or --resume {}",
+          line.out, line.out));
+    return line.out;
+  }
   const std::time_t now = std::time(nullptr);
   std::tm local{};
   localtime_r(&now, &local);
@@ -171,7 +191,7 @@ class Run {
         fmt::print("{}{}\n", name_of(planned, plans_[k], catalog_),
                    planned.unsupported.empty() ? "" : "  unsupported: " + planned.unsupported);
       }
-    fmt::print("{} cases\n", count);
+    fmt::print("{} case{}\n", count, count == 1 ? "" : "s");
     return 0;
   }
 
@@ -187,6 +207,7 @@ class Run {
     prepare();
     JournalContents contents = earlier_;
     contents.arguments = line_.arguments;
+    contents.build = this_build();
     if (contents.folder.empty()) contents.folder = fs::current_path().string();
     contents.started = result_.started;
     Journal journal(folder_, contents);
@@ -210,6 +231,7 @@ class Run {
     result_.command = joined(line_.arguments);
     result_.started = earlier_.started.empty() ? now_iso() : earlier_.started;
     result_.environment.facts = environment_facts();
+    if (plans_.front().device.kind == Device::cpu) result_.warning = busy_machine();
     result_.environment.tags = line_.tags;
     for (const auto& plan : plans_)
       result_.protocols.push_back({plan.scenarios[0].name, device_key(plan.device), plan.protocol});
@@ -219,7 +241,7 @@ class Run {
       const auto key = device_key(plan.device);
       auto& peaks = result_.environment.peaks;
       if (!peaks.contains(key)) {
-        if (!kept_peaks(plan.device, plan.threads))
+        if (std::string ignored; !kept_peaks(plan.device, plan.threads, ignored))
           progress_.say(fmt::format("measuring the ceilings of {} (once)", plan.device.name));
         try {
           std::string where;
@@ -311,10 +333,10 @@ void only_resume(const std::vector<std::string>& arguments) {
     const auto& word = arguments[k];
     if (word == "--resume")
       ++k;
-    else if (word != "--quiet" && !word.starts_with("--resume="))
+    else if (word != "--quiet" && word != "--no-color" && !word.starts_with("--resume="))
       throw UsageError(fmt::format(
           "{}: --resume goes on with the flags that the run was begun with, and takes no others "
-          "but --quiet",
+          "but --quiet and --no-color",
           word));
   }
 }
@@ -325,6 +347,10 @@ int run_command(const CommandLine& typed) {
   if (!typed.resume.empty()) {
     only_resume(typed.arguments);
     earlier = read_journal(typed.resume);
+    if (earlier.build != this_build())
+      throw UsageError(fmt::format(
+          "--resume {}: it was begun with another build ({}; this is {}): run anew with --out",
+          typed.resume, earlier.build, this_build()));
     const auto results = fs::absolute(typed.resume);
     std::error_code error;
     fs::current_path(earlier.folder, error);
@@ -335,6 +361,7 @@ int run_command(const CommandLine& typed) {
     line = parse_command_line(earlier.arguments, exit_now);
     line.resume = results.string();
     line.quiet = typed.quiet;
+    line.color = line.color && typed.color;
   }
   Run run(line, std::move(earlier));
   if (line.dry_run) return run.dry_run();

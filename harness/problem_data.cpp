@@ -37,6 +37,12 @@ void store(const SharedMemory& memory, const TensorPlace& place, const std::vect
   std::memcpy(memory.data() + place.offset, values.data(), place.bytes);
 }
 
+/// What is left of a value that is stored between two calls.
+float in_storage(Dtype dtype, double value) {
+  const auto single = static_cast<float>(value);
+  return bytes_per_element(dtype) == sizeof(float) ? single : round_to(dtype, single);
+}
+
 Reference take_reference_rows(const Problem& p, const Reference& pool, int first) {
   Reference rows;
   for (const auto& spec : tensor_specs(with_all_outputs(p))) {
@@ -146,7 +152,7 @@ void ProblemData::compute(const ReferenceMaker& make) {
         if (output.spec.name != (place.name == "h_0" ? "h_n" : "c_n")) continue;
         auto* to = reinterpret_cast<float*>(memory.data() + place.offset);
         for (std::size_t i = 0; i < output.values.size(); ++i)
-          to[i] = static_cast<float>(output.values[i]);
+          to[i] = in_storage(problem_.dtype, output.values[i]);
       }
     }
     later_calls_.push_back(make(problem_, with_weights(inputs)));

@@ -33,6 +33,7 @@ Outcome parse_outcome(std::string_view text);
 struct Verification {
   double max_error = 0;  // largest |got - reference| / scale over all checked outputs
   double tolerance = 0;  // what was allowed, same unit
+  double rounding = 0;   // the part of it that f32 sums explain
   std::string tolerance_rule;
   std::string why;  // first violation or reason for mistrust: tensor, index, got, expected
   std::vector<std::string> checked;  // "twin T=1: output h_n", "T=512: output h_n", ...
@@ -115,6 +116,7 @@ struct RunResult {
   std::string started;  // ISO 8601 with zone
   double elapsed_s = 0;
   bool interrupted = false;
+  std::string warning;  // about the machine when it started; empty: none
   Environment environment;
   std::vector<PlanProtocol> protocols;
   std::vector<CaseResult> cases;

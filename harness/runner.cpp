@@ -204,6 +204,12 @@ class ProblemRun {
         live.end(Outcome::mistrusted, mistrust_);
       else
         live.end(Outcome::passed, "");
+      const auto& record = live.result.verification;
+      if (live.result.problem.dtype == Dtype::f32 && record.max_error > record.rounding)
+        live.result.warnings.push_back(
+            fmt::format("less accurate than f32: off by {:.2g} of scale where rounding explains "
+                        "{:.2g}, so its tanh and sigmoid are approximations",
+                        record.max_error, record.rounding));
     }
     strip(live);
   }

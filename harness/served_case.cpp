@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "harness/statistics.hpp"
+#include "harness/storage.hpp"
 
 namespace rnnbench {
 namespace {
@@ -38,8 +39,8 @@ ServedCase::ServedCase(Session& session, const Problem& problem,
   for (const auto& set : sets_) {
     auto& buffers = set_buffers_.emplace_back();
     for (const auto& place : set) {
-      auto& buffer = buffers.emplace_back(session_, place.name, place.bytes);
-      session_.copy_in(buffer.data(), mapped(place).data() + place.offset, place.bytes);
+      auto& buffer = buffers.emplace_back(session_, place.name, stored_bytes(place));
+      copy_in(buffer, place);
     }
   }
   use_set(instances_.front(), 0);
@@ -55,13 +56,34 @@ SharedMemory& ServedCase::mapped(const TensorPlace& place) {
   return maps_.back();
 }
 
+std::size_t ServedCase::stored_bytes(const TensorPlace& place) const {
+  return place.bytes / sizeof(float) * static_cast<std::size_t>(bytes_per_element(problem_.dtype));
+}
+
+/// A place's values, f32 in shared memory, in the storage type.
+std::vector<std::byte> ServedCase::stored(const TensorPlace& place) {
+  std::vector<std::byte> bytes(stored_bytes(place));
+  const auto* values = reinterpret_cast<const float*>(mapped(place).data() + place.offset);
+  to_storage(problem_.dtype, values, place.bytes / sizeof(float), bytes.data());
+  return bytes;
+}
+
+void ServedCase::copy_in(GuardedBuffer& buffer, const TensorPlace& place) {
+  if (stored_bytes(place) == place.bytes) {
+    session_.copy_in(buffer.data(), mapped(place).data() + place.offset, place.bytes);
+    return;
+  }
+  const auto bytes = stored(place);
+  session_.copy_in(buffer.data(), bytes.data(), bytes.size());
+}
+
 void ServedCase::load(Instance& instance, const std::vector<TensorPlace>& places) {
   for (const auto& place : places) {
     auto& buffer = instance.buffer(place.name);
-    if (buffer.bytes() != place.bytes)
-      throw Error(fmt::format("tensor {} has {} bytes where {} needs {}", place.name, place.bytes,
-                              id(problem_), buffer.bytes()));
-    session_.copy_in(buffer.data(), mapped(place).data() + place.offset, place.bytes);
+    if (buffer.bytes() != stored_bytes(place))
+      throw Error(fmt::format("tensor {} has {} bytes where {} needs {}", place.name,
+                              stored_bytes(place), id(problem_), buffer.bytes()));
+    copy_in(buffer, place);
   }
 }
 
@@ -117,8 +139,9 @@ std::optional<std::string> ServedCase::changed_input(int set, bool weights_too) 
   Instance& instance = instances_.front();
   std::vector<std::byte> now;
   const auto check = [&](const TensorPlace& place) {
-    now.resize(place.bytes);
-    session_.copy_out(now.data(), instance.buffer(place.name).data(), place.bytes);
+    now.resize(stored_bytes(place));
+    session_.copy_out(now.data(), instance.buffer(place.name).data(), now.size());
+    if (now.size() != place.bytes) return now == stored(place);
     return std::memcmp(now.data(), mapped(place).data() + place.offset, place.bytes) == 0;
   };
   for (const auto& place : sets_.at(static_cast<std::size_t>(set)))
@@ -188,10 +211,18 @@ std::optional<std::string> ServedCase::violation() const {
 void ServedCase::fetch(const std::vector<TensorPlace>& places) {
   for (const auto& place : places) {
     auto& buffer = instances_[last_instance_].buffer(place.name);
-    if (buffer.bytes() != place.bytes)
-      throw Error(fmt::format("fetching {}: {} bytes asked for, it has {}", place.name, place.bytes,
-                              buffer.bytes()));
-    session_.copy_out(mapped(place).data() + place.offset, buffer.data(), place.bytes);
+    if (buffer.bytes() != stored_bytes(place))
+      throw Error(fmt::format("fetching {}: {} bytes asked for, it has {}", place.name,
+                              stored_bytes(place), buffer.bytes()));
+    auto* to = mapped(place).data() + place.offset;
+    if (buffer.bytes() == place.bytes) {
+      session_.copy_out(to, buffer.data(), place.bytes);
+      continue;
+    }
+    std::vector<std::byte> bytes(buffer.bytes());
+    session_.copy_out(bytes.data(), buffer.data(), bytes.size());
+    from_storage(problem_.dtype, bytes.data(), place.bytes / sizeof(float),
+                 reinterpret_cast<float*>(to));
   }
 }
 

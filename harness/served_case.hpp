@@ -51,6 +51,9 @@ class ServedCase {
   void load(Instance& instance, const std::vector<TensorPlace>& places);
   void use_set(Instance& instance, int set);
   std::optional<std::string> changed_input(int set, bool weights_too);
+  std::size_t stored_bytes(const TensorPlace& place) const;
+  std::vector<std::byte> stored(const TensorPlace& place);
+  void copy_in(GuardedBuffer& buffer, const TensorPlace& place);
   void flush();
   SharedMemory& mapped(const TensorPlace& place);
 

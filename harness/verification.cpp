@@ -43,7 +43,7 @@ constexpr int repeats = 4;
 
 double fastest_call(Remote& worker, double seconds) {
   for (int repeat = 0; repeat < repeats && seconds < short_call_s; ++repeat)
-    seconds = std::min(seconds, worker.run("twin", 0, false, {}).wall_s);
+    seconds = std::min(seconds, worker.run(twin_key, 0, false, {}).wall_s);
   return seconds;
 }
 
@@ -51,8 +51,8 @@ double fastest_call(Remote& worker, double seconds) {
 /// data's problem or wants fewer of its outputs.
 double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const Problem& twin,
                   const RunPlan& plan) {
-  load_and_make(worker, "twin", twin, data, live, plan, "hot");
-  const Subject subject{worker, "twin", twin, data};
+  load_and_make(worker, twin_key, twin, data, live, plan, "hot");
+  const Subject subject{worker, twin_key, twin, data};
   double fastest = 1e30;
   for (int call = 0; call < 2; ++call) {
     const auto label = fmt::format("twin T={} call {}", twin.seq, call + 1);
@@ -60,7 +60,7 @@ double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const
                                            label, live.result.verification));
   }
   fastest = fastest_call(worker, fastest);
-  worker.drop("twin");
+  worker.drop(twin_key);
   return fastest;
 }
 
@@ -68,7 +68,7 @@ void apply_budget(LiveCase& live, const Problem& problem, double first_s, double
                   double budget_s) {
   const double a_step = std::max(0.0, (fifth_s - first_s) / 4);
   live.call_s = first_s + a_step * static_cast<double>(problem.seq - 1);
-  live.expected_s = live.call_s;
+  live.expected_s = std::max(live.call_s, live.result.floor.seconds);
   if (live.call_s <= budget_s) return;
   live.result.projected_s = live.call_s;
   live.end(Outcome::over_budget,
@@ -117,10 +117,10 @@ void apply_budget_only(const Problem& problem, std::vector<LiveCase>& cases, Wor
     twin.seq = seq;
     for (std::size_t k = 0; k < cases.size(); ++k)
       attempt(cases[k], pool, [&](Remote& worker) {
-        load_and_make(worker, "twin", twin, data, cases[k], plan, "hot");
+        load_and_make(worker, twin_key, twin, data, cases[k], plan, "hot");
         (seq == 1 ? first : fifth)[k] =
-            fastest_call(worker, worker.run("twin", 0, true, {}).wall_s);
-        worker.drop("twin");
+            fastest_call(worker, worker.run(twin_key, 0, true, {}).wall_s);
+        worker.drop(twin_key);
       });
   }
   for (std::size_t k = 0; k < cases.size(); ++k)
@@ -147,11 +147,11 @@ void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPo
         }
       };
       if (!(all == problem)) {
-        load_and_make(worker, "full", all, data, live, plan, "hot");
-        check("full", all, 1);
+        load_and_make(worker, full_key, all, data, live, plan, "hot");
+        check(full_key, all, 1);
         if (plan.protocol.bitwise > 1 && live.deterministic)
-          check_bitwise({worker, "full", all, data}, plan.protocol.bitwise);
-        worker.drop("full");
+          check_bitwise({worker, full_key, all, data}, plan.protocol.bitwise);
+        worker.drop(full_key);
       }
       make_timed(live, worker, data, plan);
       check(timed_key, problem, problem.stateful ? ProblemData::set_count : 1);

@@ -10,9 +10,6 @@ namespace rnnbench {
 
 struct RunPlan;
 
-/// What the kernel to be timed is called in its worker.
-inline constexpr const char* timed_key = "timed";
-
 /// Stage 1, the short twins (T in {1, 2, 5}, all outputs, two calls): everything an implementation
 /// can get wrong shows here for little time. Also estimates the time of one full call; a case whose
 /// estimate is over the budget ends as such. `mistrust` is set when this check could not have

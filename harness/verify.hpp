@@ -13,11 +13,12 @@ namespace rnnbench {
 /// Allowed error and the rule it came from, in words that go into the result.
 struct Tolerance {
   double value = 0;
+  double rounding = 0;  // the part that f32 sums explain
   std::string rule;
 };
 
-/// max(4·ceil(log2(K·T)), 2·sqrt(K))·eps(dtype)·L with K the longest product; `--rtol`/`--atol`
-/// replace it.
+/// max(4·ceil(log2(K·T)), 2·sqrt(K))·2^-23·L with K the longest product, plus 2^-15·L for
+/// approximated activations in f32, or 8·eps·L in a coarser type; `--rtol`/`--atol` replace it.
 Tolerance tolerance_for(const Problem& p, const Protocol& protocol);
 
 /// Compares one output: every element finite and

@@ -269,6 +269,8 @@ Json guarded_answer(Worker& worker, const std::string& line) {
     return reply;
   } catch (const std::bad_alloc&) {
     return failure("memory", "out of memory");
+  } catch (const Unsupported& refusal) {
+    return failure("unsupported", refusal.what());
   } catch (const Json::exception& error) {
     return failure("protocol", fmt::format("request not understood: {}", error.what()));
   } catch (const std::exception& error) {

@@ -192,8 +192,11 @@ Json WorkerProcess::ask(const Json& request, double timeout_s) {
   if (!reply.is_object() || !reply.contains("ok"))
     throw WorkerFailure(Outcome::failed,
                         fmt::format("its answer is not of the protocol: {}", line.substr(0, 120)));
-  if (!reply.at("ok").get<bool>())
-    throw WorkerFailure(Outcome::failed, reply.value("error", "it gave no reason"));
+  if (!reply.at("ok").get<bool>()) {
+    const bool refused = reply.value("kind", "") == "unsupported";
+    throw WorkerFailure(refused ? Outcome::unsupported : Outcome::failed,
+                        reply.value("error", "it gave no reason"));
+  }
   return reply;
 }
 

@@ -71,7 +71,9 @@ void write_section(Console& console, const Section& s) {
 
   std::vector<Cells> table{
       {"implementation", "median", "95 % interval", "speed-up", "GFLOP/s", "of floor", "outcome"}};
-  for (const Row& row : s.rows) table.push_back(cells_of(text_of(row)));
+  std::vector<Row> rows = s.rows;
+  if (s.best_cudnn) rows.push_back(*s.best_cudnn);
+  for (const Row& row : rows) table.push_back(cells_of(text_of(row)));
   std::array<int, 7> widths{};
   for (const Cells& cells : table)
     for (std::size_t k = 0; k < cells.size(); ++k)
@@ -82,8 +84,8 @@ void write_section(Console& console, const Section& s) {
   widths[0] = std::min(widths[0], std::max(14, console.width() - others));
 
   console.line("    " + aligned(table[0], widths) + table[0][outcome_cell]);
-  for (std::size_t k = 0; k < s.rows.size(); ++k) {
-    const Row& row = s.rows[k];
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const Row& row = rows[k];
     Cells cells = table[k + 1];
     const std::string_view color = row.fastest ? bold : std::string_view{};
     const std::string mark = row.fastest ? "  * " : "    ";
@@ -94,7 +96,8 @@ void write_section(Console& console, const Section& s) {
     }
     console.line((cells[0].empty() ? "    " : mark) + console.paint(color, aligned(cells, widths)) +
                  console.paint(color_of(row.result->outcome), cells[outcome_cell]));
-    for (const auto& remark : remarks(*row.result)) console.wrapped(remark, 6, dim);
+    if (k < s.rows.size())
+      for (const auto& remark : remarks(*row.result)) console.wrapped(remark, 6, dim);
   }
   console.line();
 }
@@ -106,6 +109,7 @@ void write_console(std::ostream& out, const RunResult& run, const ConsoleStyle& 
   const auto all = sections(run);
   for (const Section& s : all) write_section(console, s);
   console.wrapped(conclusion(run, all), 0);
+  if (!run.warning.empty()) console.wrapped(clean(run.warning), 0);
   if (style.files.empty()) return;
   std::string files = "Written:";
   for (const auto& file : style.files) files.append(" ").append(clean(file.string()));

@@ -57,7 +57,8 @@ void add_summary(std::vector<Field>& fields, const Summary* time) {
     fields.emplace_back(label, time ? text(std::optional(value)) : "");
 }
 
-std::vector<Field> fields_of(const Section& s, const Row& row) {
+/// `derived`: what this row is called where it repeats another one.
+std::vector<Field> fields_of(const Section& s, const Row& row, const char* derived) {
   const CaseResult& c = *row.result;
   const bool has_floor = c.floor.seconds > 0;
   std::vector<Field> f{{"scenario", c.scenario}, {"problem", s.problem_id},
@@ -90,6 +91,7 @@ std::vector<Field> fields_of(const Section& s, const Row& row) {
   add_problem(f, c.problem);
   f.emplace_back("reason", c.reason.empty() ? c.verification.why : c.reason);
   f.emplace_back("note", c.note);
+  f.emplace_back("derived", derived);
   f.emplace_back("reproduce", c.reproduce);
   return f;
 }
@@ -105,13 +107,16 @@ void write_line(std::ostream& out, const std::vector<Field>& fields, Part part) 
 
 void write_csv(std::ostream& out, const RunResult& run) {
   bool first = true;
-  for (const Section& s : sections(run))
-    for (const Row& row : s.rows) {
-      const auto fields = fields_of(s, row);
+  for (const Section& s : sections(run)) {
+    std::vector<Row> rows = s.rows;
+    if (s.best_cudnn) rows.push_back(*s.best_cudnn);
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      const auto fields = fields_of(s, rows[k], k < s.rows.size() ? "" : "best cuDNN");
       if (std::exchange(first, false))
         write_line(out, fields, [](const Field& f) { return f.first; });
       write_line(out, fields, [](const Field& f) { return std::string_view(f.second); });
     }
+  }
 }
 
 }  // namespace rnnbench

@@ -19,6 +19,7 @@ std::string header(const JournalContents& contents) {
   return schema::dump(Json{{"rnnbench_journal", schema::version},
                            {"arguments", contents.arguments},
                            {"started", contents.started},
+                           {"build", contents.build},
                            {"folder", contents.folder}});
 }
 
@@ -59,6 +60,7 @@ JournalContents read_journal(const std::filesystem::path& folder) {
   try {
     contents.arguments = head.at("arguments").get<std::vector<std::string>>();
     contents.started = head.at("started").get<std::string>();
+    contents.build = head.at("build").get<std::string>();
     contents.folder = head.at("folder").get<std::string>();
     while (std::getline(in, text)) {
       const Json json = Json::parse(text, nullptr, false);

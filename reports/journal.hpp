@@ -14,6 +14,7 @@ namespace rnnbench {
 struct JournalContents {
   std::vector<std::string> arguments;  // of the run, as typed; empty: there was none
   std::string started;
+  std::string build;   // what was run; a resumed run must be of the same
   std::string folder;  // that it was started in: paths as typed are relative to it
   std::vector<CaseResult> cases;
 };

@@ -59,7 +59,9 @@ void write_section(std::ostream& out, const Section& s) {
       << escaped(conditions_line(s)) << "; " << escaped(baseline_line(s)) << ".\n\n"
       << "| implementation | median | 95 % interval | speed-up | GFLOP/s | of floor | outcome |\n"
       << "|---|---:|---:|---:|---:|---:|---|\n";
-  for (const Row& row : s.rows) {
+  std::vector<Row> rows = s.rows;
+  if (s.best_cudnn) rows.push_back(*s.best_cudnn);
+  for (const Row& row : rows) {
     const RowText t = text_of(row);
     const std::string_view mark = row.fastest ? "**" : "";
     out << fmt::format("| {0}{1}{0} | {0}{2}{0} | {3} | {4} | {5} | {6} | {7} |\n", mark,
@@ -80,7 +82,8 @@ void write_method(std::ostream& out, const Protocol& p) {
     return;
   }
   out << fmt::format(
-      "{} rounds, the implementations of a problem in shuffled order within each; at least {} a "
+      "Up to {} rounds, the implementations of a problem in shuffled order within each; at least "
+      "{} a "
       "case in all;\n{} discarded call{} or more before each turn; cache {}; {}. The median is of "
       "all samples, its interval\nfrom a bootstrap over rounds. A case is given {} a run and {} "
       "between answers. Seed {}.\n",
@@ -135,6 +138,7 @@ void write_environment(std::ostream& out, const Environment& e) {
 void write_markdown(std::ostream& out, const RunResult& run) {
   const auto all = sections(run);
   out << "# rnnbench\n\n" << escaped(conclusion(run, all)) << "\n\n";
+  if (!run.warning.empty()) out << "**" << escaped(run.warning) << "**\n\n";
   for (const Section& s : all) write_section(out, s);
   write_methods(out, run.protocols);
   write_environment(out, run.environment);

@@ -51,8 +51,8 @@ void fields(A& a, Is<Floor> auto& f) {
 
 template <class A>
 void fields(A& a, Is<Verification> auto& v) {
-  a("max_error", v.max_error), a("tolerance", v.tolerance), a("tolerance_rule", v.tolerance_rule);
-  a("why", v.why), a("checked", v.checked);
+  a("max_error", v.max_error), a("tolerance", v.tolerance), a("rounding", v.rounding);
+  a("tolerance_rule", v.tolerance_rule), a("why", v.why), a("checked", v.checked);
 }
 
 template <class A>
@@ -101,7 +101,8 @@ void fields(A& a, Is<PlanProtocol> auto& p) {
 template <class A>
 void fields(A& a, Is<RunResult> auto& r) {
   a("command", r.command), a("started", r.started), a("elapsed_s", r.elapsed_s);
-  a("interrupted", r.interrupted), a("environment", r.environment), a("protocols", r.protocols);
+  a("interrupted", r.interrupted), a("warning", r.warning), a("environment", r.environment),
+      a("protocols", r.protocols);
 }
 
 template <class T>

@@ -73,6 +73,19 @@ void fill_numbers(Section& s) {
   }
 }
 
+void choose_best_cudnn(Section& s) {
+  constexpr std::string_view prefix = "cuda:cudnn-";
+  const Row* best = nullptr;
+  for (const Row& row : s.rows)
+    if (row.result->impl.starts_with(prefix) && row.result->outcome == Outcome::passed &&
+        row.median_s && (!best || *row.median_s < *best->median_s))
+      best = &row;
+  if (!best) return;
+  s.best_cudnn = *best;
+  s.best_cudnn->label = "best cuDNN: " + best->label.substr(prefix.size());
+  s.best_cudnn->fastest = false;  // the row itself is marked
+}
+
 const Row* fastest_row(const Section& s) {
   const auto found =
       std::find_if(s.rows.begin(), s.rows.end(), [](const Row& r) { return r.fastest; });
@@ -140,6 +153,7 @@ std::vector<Section> sections(const RunResult& run) {
     fill_numbers(s);
     const auto best = fastest(run, s.scenario, s.problem_id);
     for (Row& row : s.rows) row.fastest = best && row.index == *best && row.median_s;
+    choose_best_cudnn(s);
   }
   return all;
 }
@@ -173,6 +187,9 @@ std::vector<std::string> remarks(const CaseResult& c) {
     }
     if (!why.empty()) lines.push_back(why);
   }
+  const bool wrong = c.outcome == Outcome::incorrect || c.outcome == Outcome::failed ||
+                     c.outcome == Outcome::crashed || c.outcome == Outcome::timed_out;
+  if (wrong && !c.reproduce.empty()) lines.push_back("again: " + clean(c.reproduce));
   for (const std::string& warning : c.warnings) lines.push_back("warning: " + clean(warning));
   return lines;
 }

@@ -27,6 +27,9 @@ struct Section {
   Problem problem;
   std::string problem_id;
   std::vector<Row> rows;
+  /// The fastest of cuDNN's algorithms that passed, once more: which one it is changes from problem
+  /// to problem, and it is what others are to be compared with. Not in a table without cuDNN.
+  std::optional<Row> best_cudnn;
   /// What speed-ups are over, "" where nothing was timed. It is the fastest passed peer in this
   /// dtype or a more accurate one; without a peer, the slowest implementation that passed. Where
   /// none passed because nothing was verified, unverified ones stand in.

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "harness/impl.hpp"
+#include "harness/inputs.hpp"
 #include "harness/reference.hpp"
+#include "harness/storage.hpp"
 #include "harness/verify.hpp"
 #include "tests/random_problem.hpp"
 
@@ -32,10 +34,10 @@ inline const std::string& module_failure() {
   return failure;
 }
 
-inline std::vector<Impl> cuda_impls() {
+inline std::vector<Impl> cuda_impls(bool peers = false) {
   std::vector<Impl> found;
   for (const Impl& impl : Registry::instance().impls())
-    if (impl.device == Device::cuda && !impl.peer) found.push_back(impl);
+    if (impl.device == Device::cuda && impl.peer == peers) found.push_back(impl);
   return found;
 }
 
@@ -52,7 +54,7 @@ inline std::vector<HostTensor> random_inputs(const Problem& p, std::mt19937& ran
         spec.fill == Fill::unit ? 1.0f : static_cast<float>(bound));
     HostTensor& tensor = inputs.emplace_back(HostTensor{spec, {}});
     tensor.values.resize(spec.elements());
-    for (float& value : tensor.values) value = values(random);
+    for (float& value : tensor.values) value = round_to(p.dtype, values(random));
   }
   return inputs;
 }
@@ -61,11 +63,13 @@ inline std::vector<HostTensor> random_inputs(const Problem& p, std::mt19937& ran
 class DeviceProblem {
  public:
   DeviceProblem(Session& session, const Problem& p, const std::vector<HostTensor>& inputs)
-      : session_(session), specs_(tensor_specs(p)) {
-    for (const TensorSpec& spec : specs_)
-      pointers_.push_back(session.allocate(spec.elements() * sizeof(float)));
-    for (std::size_t k = 0; k < inputs.size(); ++k)
-      session.copy_in(pointers_[k], inputs[k].values.data(), specs_[k].elements() * sizeof(float));
+      : session_(session), dtype_(p.dtype), specs_(tensor_specs(p)) {
+    for (const TensorSpec& spec : specs_) pointers_.push_back(session.allocate(bytes(spec)));
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      std::vector<std::byte> stored(bytes(specs_[k]));
+      to_storage(dtype_, inputs[k].values.data(), inputs[k].values.size(), stored.data());
+      session.copy_in(pointers_[k], stored.data(), stored.size());
+    }
     tensors = bind_tensors(p, pointers_);
   }
   DeviceProblem(const DeviceProblem&) = delete;
@@ -74,15 +78,16 @@ class DeviceProblem {
   }
   void poison() {
     for (std::size_t k = 0; k < specs_.size(); ++k)
-      if (specs_[k].role == Role::output)
-        session_.fill(pointers_[k], 0xFF, specs_[k].elements() * sizeof(float));
+      if (specs_[k].role == Role::output) session_.fill(pointers_[k], 0xFF, bytes(specs_[k]));
   }
   /// Empty, or the first output element that is not what the reference says.
   std::string difference(const Reference& want, double tolerance) {
     for (std::size_t k = 0; k < specs_.size(); ++k) {
       if (specs_[k].role != Role::output) continue;
       std::vector<float> got(specs_[k].elements());
-      session_.copy_out(got.data(), pointers_[k], got.size() * sizeof(float));
+      std::vector<std::byte> stored(bytes(specs_[k]));
+      session_.copy_out(stored.data(), pointers_[k], stored.size());
+      from_storage(dtype_, stored.data(), got.size(), got.data());
       for (const ReferenceOutput& output : want) {
         if (output.spec.name != specs_[k].name) continue;
         std::string why;
@@ -95,7 +100,11 @@ class DeviceProblem {
   Tensors tensors;
 
  private:
+  std::size_t bytes(const TensorSpec& spec) const {
+    return spec.elements() * static_cast<std::size_t>(bytes_per_element(dtype_));
+  }
   Session& session_;
+  Dtype dtype_;
   std::vector<TensorSpec> specs_;
   std::vector<void*> pointers_;
 };

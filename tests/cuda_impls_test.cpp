@@ -11,7 +11,7 @@ TEST_F(GpuImpls, AgreeWithTheReferenceOnRandomProblems) {
   std::mt19937 random(7);
   for (int k = 0; k < 120; ++k) {
     Problem p = random_problem(random, small_sizes);
-    p.dtype = Dtype::f32;
+    p.dtype = static_cast<Dtype>(k % 4);
     for (const Impl& impl : cuda_impls())
       for (const bool graph : {false, true}) check(impl, p, graph, p.stateful ? 3 : 1, random);
     if (HasFatalFailure()) return;
@@ -27,6 +27,25 @@ TEST_F(GpuImpls, AgreeWithTheReferenceOnLargerSizes) {
     for (const Impl& impl : cuda_impls())
       for (const bool graph : {false, true}) check(impl, p, graph, 2, random);
   }
+}
+
+/// cuDNN takes a problem or refuses it in its own words; what it takes is right.
+TEST_F(GpuImpls, PeersAgreeOrRefuse) {
+  std::mt19937 random(10);
+  int ran = 0;
+  for (int k = 0; k < 60; ++k) {
+    Problem p = random_problem(random, small_sizes);
+    p.dtype = static_cast<Dtype>(k % 4);
+    for (const Impl& impl : cuda_impls(true))
+      for (const bool graph : {false, true}) try {
+          check(impl, p, graph, p.stateful ? 3 : 1, random);
+          ++ran;
+        } catch (const Unsupported& refusal) {
+          EXPECT_NE(std::string(refusal.what()).find("cuDNN"), std::string::npos);
+        }
+    if (HasFatalFailure()) return;
+  }
+  if (!cuda_impls(true).empty()) EXPECT_GT(ran, 60);
 }
 
 TEST_F(GpuImpls, StartAgainFromTheFirstStateAfterReset) {

@@ -56,19 +56,13 @@ TEST_F(CudaModule, ListsDevicesOrSaysWhyThereAreNone) {
   EXPECT_FALSE(maps("libcublas"));
 }
 
-TEST_F(CudaModule, SaysWhichTypesItDoesNotCompute) {
-  Problem p;
-  p.dtype = Dtype::bf16;
-  for (const char* name : {"cuda:naive", "cuda:cublas"}) {
-    const Impl* impl = Registry::instance().find(name);
-    ASSERT_NE(impl->unsupported, nullptr);
-    const Reason reason = impl->unsupported(p, {});
-    ASSERT_TRUE(reason.has_value());
-    EXPECT_NE(reason->find("bf16"), std::string::npos);
-    p.dtype = Dtype::f32;
-    EXPECT_FALSE(impl->unsupported(p, {}).has_value());
-    p.dtype = Dtype::bf16;
-  }
+TEST_F(CudaModule, SaysWhatCublasCannotCount) {
+  const Impl* impl = Registry::instance().find("cuda:cublas");
+  ASSERT_NE(impl->unsupported, nullptr);
+  EXPECT_FALSE(impl->unsupported(parse_id("gru_b16_t100_i8_h8_l1_bf16"), {}).has_value());
+  const Reason reason = impl->unsupported(parse_id("gru_b65536_t65536_i8_h8_l1_f32"), {});
+  ASSERT_TRUE(reason.has_value());
+  EXPECT_NE(reason->find("2^31"), std::string::npos);
 }
 
 /// The two references on one problem: every output, every element.

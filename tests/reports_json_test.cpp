@@ -34,7 +34,7 @@ RunResult random_run(unsigned seed) {
     return Summary{random() % 99, number(), number(), number(),
                    number(),      number(), number(), number()};
   };
-  RunResult r{text(), text(), number(), random() % 2 == 0, {}, {}, {}};
+  RunResult r{text(), text(), number(), random() % 2 == 0, text(), {}, {}, {}};
   r.environment.facts = pairs();
   for (int k = 0; k < 2; ++k)
     r.environment.devices.push_back({static_cast<Device>(k), static_cast<int>(random() % 8), text(),
@@ -61,7 +61,7 @@ RunResult random_run(unsigned seed) {
     p.head = p.head_at == HeadAt::none ? 0 : 1 + random() % 99;
     p.bias = random() % 2, p.stateful = random() % 2, p.want_output = random() % 2;
     p.want_h_n = p.head_at == HeadAt::none, p.want_c_n = p.cell == Cell::lstm;
-    c.verification = {number(), number(), text(), text(), {text(), text()}};
+    c.verification = {number(), number(), number(), text(), text(), {text(), text()}};
     c.setup_s = maybe(), c.projected_s = maybe();
     for (auto n = random() % 150; n > 0; --n)
       c.samples.push_back({static_cast<int>(n), number(), number()});

@@ -206,8 +206,8 @@ TEST(Markdown, says_how_each_scenario_was_measured) {
   EXPECT_EQ(written(write_markdown, run).find("three on cpu"), std::string::npos) << "all alike";
   run.protocols[1].protocol.cache = "rotate";
   const auto text = flat(written(write_markdown, run));
-  EXPECT_NE(text.find("one on cpu, three on cpu: 9 rounds"), std::string::npos) << text;
-  EXPECT_NE(text.find("two on cpu: 9 rounds"), std::string::npos);
+  EXPECT_NE(text.find("one on cpu, three on cpu: Up to 9 rounds"), std::string::npos) << text;
+  EXPECT_NE(text.find("two on cpu: Up to 9 rounds"), std::string::npos);
   EXPECT_NE(text.find("cache rotate"), std::string::npos);
 }
 
@@ -242,6 +242,30 @@ TEST(Console, counts_wins_over_several_problems) {
   EXPECT_NE(text.find("cpu:b is fastest on 2 of 3 problems, cpu:a on 1. 5 of 5 cases passed."),
             std::string::npos);
   EXPECT_NE(console(RunResult{}).find("0 of 0 cases passed"), std::string::npos);
+}
+
+TEST(Baseline, best_cudnn_is_a_row_of_its_own_that_names_the_algorithm) {
+  RunResult run;
+  run.cases = {timed("cuda:cudnn-standard", 5, bidir), timed("cuda:cudnn-standard", 3, bidir),
+               timed("cuda:cudnn-persist-static", 4, bidir), timed("cuda:fused", 1, bidir),
+               timed("cuda:cudnn-small-h", 2, bidir)};
+  run.cases[1].mode = "graph";
+  run.cases[4].outcome = Outcome::mistrusted;
+  for (CaseResult& c : run.cases) c.peer = c.impl != "cuda:fused";
+  const auto all = sections(run);
+  ASSERT_TRUE(all[0].best_cudnn);
+  EXPECT_EQ(all[0].best_cudnn->label, "best cuDNN: standard (graph)");
+  EXPECT_EQ(all[0].rows.size(), 5U);
+  EXPECT_NE(flat(console(run)).find("best cuDNN: standard (graph) 3.000 ms"), std::string::npos);
+  EXPECT_NE(written(write_markdown, run).find("best cuDNN: standard"), std::string::npos);
+  const auto csv = parse_csv(written(write_csv, run));
+  ASSERT_EQ(csv.size(), 6U);
+  EXPECT_EQ(csv[5].at("derived"), "best cuDNN");
+  EXPECT_EQ(csv[5].at("impl"), "cuda:cudnn-standard");
+  EXPECT_EQ(csv[0].at("derived"), "");
+  EXPECT_NE(console(run).find("speed-up over cuda:cudnn-standard (graph) (the fastest peer)"),
+            std::string::npos);
+  EXPECT_FALSE(sections(one_of_each())[0].best_cudnn);
 }
 
 TEST(Markdown, hostile_text_stays_in_its_place) {

@@ -28,8 +28,6 @@ using CublasGemmEx = cublasStatus_t(cublasHandle_t, cublasOperation_t, cublasOpe
   X(decltype(&::cublasDestroy), cublasDestroy)           \
   X(decltype(&::cublasSetStream), cublasSetStream)       \
   X(decltype(&::cublasSetWorkspace), cublasSetWorkspace) \
-  X(decltype(&::cublasSetMathMode), cublasSetMathMode)   \
-  X(decltype(&::cublasSgemm), cublasSgemm)               \
   X(CublasGemmEx*, cublasGemmEx)                         \
   X(decltype(&::cublasGetStatusString), cublasGetStatusString)
 
@@ -63,7 +61,7 @@ inline void cublas_check(cublasStatus_t status, const char* call, const char* fi
   if (status == CUBLAS_STATUS_SUCCESS) return;
   throw Error(cuda_message(cublas().cublasGetStatusString(status), call, file, line));
 }
-/// RNNBENCH_CUBLAS(cublasSgemm(...)): calls the opened library's function, throws on failure.
+/// RNNBENCH_CUBLAS(cublasGemmEx(...)): calls the opened library's function, throws on failure.
 #define RNNBENCH_CUBLAS(call) \
   ::rnnbench::cublas_check(::rnnbench::cublas().call, #call, __FILE__, __LINE__)
 

@@ -1,5 +1,5 @@
-// What every f32 implementation that goes layer by layer needs around its steps: where sequences
-// lie, the states, the sequences between layers, and the problems it takes.
+// What every implementation that goes layer by layer needs around its steps: where sequences lie,
+// the states, and the sequences between layers.
 #pragma once
 
 #include <algorithm>
@@ -21,12 +21,9 @@ inline SequenceStrides sequence_strides(const Problem& p, std::int64_t features)
   return {features, p.seq * features};
 }
 
-inline Reason f32_only(const Problem& p, const DeviceInfo&) {
-  if (p.dtype == Dtype::f32) return std::nullopt;
-  return "computes in f32 only, not in " + std::string(name(p.dtype));
-}
-
-/// The states [L*D, B, H], which live from one launch to the next, and the outputs of the layers.
+/// The states [L*D, B, H], which live from one launch to the next, and the outputs of the layers,
+/// in the storage type T.
+template <class T>
 class LayerStack {
  public:
   LayerStack(const Problem& p, const Tensors& t)
@@ -34,11 +31,11 @@ class LayerStack {
         t_(t),
         state_(std::size_t(p.batch * p.hidden)),
         h_(state_ * std::size_t(p.layers * p.directions)),
-        c_(p.cell == Cell::lstm ? DeviceArray<float>(h_.size()) : DeviceArray<float>()) {
+        c_(p.cell == Cell::lstm ? DeviceArray<T>(h_.size()) : DeviceArray<T>()) {
     const std::size_t sequence = state_ * std::size_t(p.seq * p.directions);
     const int kept = p.layers - 1 + (last_is_kept() ? 1 : 0);
     for (int k = 0; k < std::min(kept, 2); ++k)
-      sequences_[std::size_t(k)] = DeviceArray<float>(sequence);
+      sequences_[std::size_t(k)] = DeviceArray<T>(sequence);
   }
 
   /// Start of a launch: takes h_0 and c_0, unless the problem continues from the last call.
@@ -56,8 +53,8 @@ class LayerStack {
   }
 
   /// [B, H] of one layer and direction; c is null but for lstm.
-  float* h(int layer, int direction) const { return h_.get() + state_ * place(layer, direction); }
-  float* c(int layer, int direction) const {
+  T* h(int layer, int direction) const { return h_.get() + state_ * place(layer, direction); }
+  T* c(int layer, int direction) const {
     return c_.get() ? c_.get() + state_ * place(layer, direction) : nullptr;
   }
   const LayerWeights& weights(int layer, int direction) const {
@@ -65,13 +62,13 @@ class LayerStack {
   }
 
   /// What a layer reads: x, or the sequence below.
-  const float* input(int layer) const {
-    return layer == 0 ? static_cast<const float*>(t_.x) : sequence_of(layer - 1);
+  const T* input(int layer) const {
+    return layer == 0 ? static_cast<const T*>(t_.x) : sequence_of(layer - 1);
   }
   /// Where a layer writes its sequence [.., D*H]; null for a last layer that nobody reads.
-  float* output(int layer) const {
+  T* output(int layer) const {
     if (layer < p_.layers - 1 || last_is_kept()) return sequence_of(layer);
-    return static_cast<float*>(t_.output);
+    return static_cast<T*>(t_.output);
   }
 
  private:
@@ -80,7 +77,7 @@ class LayerStack {
   }
   /// The head reads an output that is not asked for.
   bool last_is_kept() const { return !t_.output && p_.head_at != HeadAt::none; }
-  float* sequence_of(int layer) const { return sequences_[std::size_t(layer % 2)].get(); }
+  T* sequence_of(int layer) const { return sequences_[std::size_t(layer % 2)].get(); }
   void copy(void* to, const void* from, cudaStream_t stream) {
     RNNBENCH_CUDA(cudaMemcpyAsync(to, from, h_.bytes(), cudaMemcpyDeviceToDevice, stream));
   }
@@ -88,8 +85,8 @@ class LayerStack {
   Problem p_;
   Tensors t_;
   std::size_t state_;  // elements of one layer's and direction's state
-  DeviceArray<float> h_, c_;
-  std::array<DeviceArray<float>, 2> sequences_;
+  DeviceArray<T> h_, c_;
+  std::array<DeviceArray<T>, 2> sequences_;
 };
 
 }  // namespace rnnbench

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "harness/impl.hpp"
+#include "harness/inputs.hpp"
+#include "harness/storage.hpp"
 #include "impls/cells/cells.hpp"
 
 namespace rnnbench {
@@ -41,7 +43,8 @@ enum class Mistake {
   forgets_state,
   frozen_state,
   lazy,
-  ignores_h0_without_output
+  ignores_h0_without_output,
+  not_for_this
 };
 
 /// Plain loops in double; `mistake` bends one of them. x, outputs: f32 on the host.
@@ -262,10 +265,67 @@ void Animal::forward() {
   if (t_.y) head(x);
 }
 
+/// An animal on tensors of a 16-bit type: it computes on f32 copies of them.
+class SixteenBit final : public Kernel {
+ public:
+  SixteenBit(const Problem& p, const Tensors& t, Mistake mistake) : dtype_(p.dtype) {
+    Tensors copies = t;
+    const auto D = p.directions, G = static_cast<int>(gates(p.cell));
+    const auto states = p.layers * D * p.batch * p.hidden;
+    take(copies.x, p.seq * p.batch * p.input), take(copies.h_0, states), take(copies.c_0, states);
+    for (int k = 0; k < p.layers * D; ++k) {
+      LayerWeights& w = copies.layers[static_cast<std::size_t>(k)];
+      take(w.w_ih, G * p.hidden * layer_input(p, k / D)), take(w.w_hh, G * p.hidden * p.hidden);
+      take(w.b_ih, G * p.hidden), take(w.b_hh, G * p.hidden);
+    }
+    take(copies.w_head, p.head * D * p.hidden), take(copies.b_head, p.head);
+    inputs_ = tensors_.size();
+    take(copies.output, p.seq * p.batch * D * p.hidden), take(copies.h_n, states);
+    take(copies.c_n, states);
+    take(copies.y, p.batch * p.head * (p.head_at == HeadAt::every_step ? p.seq : 1));
+    read();
+    animal_ = std::make_unique<Animal>(p, copies, mistake);
+  }
+  void reset(Stream stream) override { read(), animal_->reset(stream); }
+  void launch(Stream stream) override {
+    read();
+    animal_->launch(stream);
+    for (std::size_t k = inputs_; k < tensors_.size(); ++k) {
+      Copy& c = tensors_[k];
+      for (float& value : c.values) value = round_to(dtype_, value);
+      to_storage(dtype_, c.values.data(), c.values.size(),
+                 static_cast<std::byte*>(const_cast<void*>(c.place)));
+    }
+  }
+
+ private:
+  struct Copy {
+    const void* place;
+    std::vector<float> values;
+  };
+  template <class Pointer>
+  void take(Pointer& pointer, std::int64_t elements) {
+    if (!pointer) return;
+    tensors_.push_back({pointer, std::vector<float>(static_cast<std::size_t>(elements))});
+    pointer = tensors_.back().values.data();
+  }
+  void read() {
+    for (std::size_t k = 0; k < inputs_; ++k)
+      from_storage(dtype_, static_cast<const std::byte*>(tensors_[k].place),
+                   tensors_[k].values.size(), tensors_[k].values.data());
+  }
+  Dtype dtype_;
+  std::vector<Copy> tensors_;  // inputs and weights, then outputs
+  std::size_t inputs_ = 0;
+  std::unique_ptr<Animal> animal_;
+};
+
 template <Mistake mistake>
 std::unique_ptr<Kernel> make(const Problem& p, const Tensors& t, const Options&) {
   if (mistake == Mistake::refuses) throw Error("this animal refuses to be made");
   if (mistake == Mistake::out_of_memory) throw std::bad_alloc();
+  if (mistake == Mistake::not_for_this) throw Unsupported("this animal does not do that");
+  if (bytes_per_element(p.dtype) == 2) return std::make_unique<SixteenBit>(p, t, mistake);
   return std::make_unique<Animal>(p, t, mistake);
 }
 
@@ -301,6 +361,7 @@ ANIMAL(forgets_state);
 ANIMAL(frozen_state);
 ANIMAL(lazy);
 ANIMAL(ignores_h0_without_output);
+ANIMAL(not_for_this);
 
 }  // namespace
 }  // namespace rnnbench
