@@ -35,6 +35,18 @@ if(RNNBENCH_WITH_CUDA)
   if(CUDNN_INCLUDE_DIR)
     target_include_directories(rnnbench_cuda PRIVATE ${CUDNN_INCLUDE_DIR})
   endif()
+  # Registers, shared memory and spills of every kernel: build/kernel_resources.json.
+  find_package(Python3 COMPONENTS Interpreter)
+  if(Python3_FOUND)
+    set_target_properties(rnnbench_cuda PROPERTIES
+      CUDA_COMPILER_LAUNCHER ${PROJECT_SOURCE_DIR}/cmake/keep_ptxas_report.sh)
+    target_compile_options(rnnbench_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-v>)
+    add_custom_command(TARGET rnnbench_cuda POST_BUILD
+      COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/kernel_resources.py
+              ${PROJECT_BINARY_DIR}/CMakeFiles/rnnbench_cuda.dir
+              ${PROJECT_BINARY_DIR}/kernel_resources.json
+      COMMENT "Reading what ptxas says of each kernel" VERBATIM)
+  endif()
   # cuBLAS is opened when first used: its folder is on the run path, the library is not linked.
   target_link_libraries(rnnbench_cuda PRIVATE CUDA::cudart_static fmt::fmt ${CMAKE_DL_LIBS})
   set_target_properties(rnnbench_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static
