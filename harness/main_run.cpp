@@ -120,7 +120,8 @@ std::vector<RunPlan> plans_for(const CommandLine& line, const Catalog& catalog) 
       plan.profile = line.profile;
       for (const auto& plugin : line.plugins) plan.more_flags += " --plugin " + quoted(plugin);
       for (const auto& [name_of_it, command] : line.external)
-        plan.more_flags += " --external " + quoted(name_of_it + "=" + command);
+        plan.more_flags.append(" --external ")
+            .append(quoted(fmt::format("{}={}", name_of_it, command)));
       plan.save_tensors = line.save_tensors;
     }
   return plans;

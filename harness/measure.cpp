@@ -119,12 +119,12 @@ void warn_of_disturbance(LiveCase& live) {
   auto& result = live.result;
   const double median_s = result.time->median, least_s = result.time->min;
   if (median_s > much * least_s)
-    result.warnings.push_back(
+    result.warnings.emplace_back(
         fmt::format("the fastest of its samples took {:.3g} ms: other work disturbed the machine",
                     1e3 * least_s));
   else if (result.device == "cpu" && result.cache == "hot" && live.expected_s > 0 &&
            median_s > 50 * live.expected_s)
-    result.warnings.push_back(
+    result.warnings.emplace_back(
         fmt::format("its short calls had it at {:.3g} ms: other work disturbed the machine",
                     1e3 * live.expected_s));
 }
@@ -157,7 +157,7 @@ void summarize_samples(LiveCase& live) {
                          "doctor --calibrate)",
                          1e3 * time_s, 1e3 * result.floor.seconds));
   else if (time_s < result.floor.seconds)
-    result.warnings.push_back(
+    result.warnings.emplace_back(
         "faster than the measured ceilings allow: rnnbench doctor --calibrate measures them again");
 }
 

@@ -28,7 +28,8 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
   if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
   line += plan.more_flags;
-  for (const auto& [key, value] : plan.options) line += " --option " + quoted(key + "=" + value);
+  for (const auto& [key, value] : plan.options)
+    line.append(" --option ").append(quoted(fmt::format("{}={}", key, value)));
   return line;
 }
 

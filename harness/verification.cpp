@@ -27,7 +27,7 @@ void load_and_make(Remote& worker, const std::string& key, const Problem& proble
   live.result.note = made.note;
   if (cache != "rotate" || made.covered_bytes >= 2 * plan.device.llc_bytes) return;
   if (made.covered_bytes == 0) {
-    live.result.warnings.push_back("cache rotate: its worker does not say how much it covers");
+    live.result.warnings.emplace_back("cache rotate: its worker does not say how much it covers");
     return;
   }
   live.result.warnings.push_back(fmt::format(
