@@ -37,7 +37,7 @@ Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool aga
     const Peaks peaks = worker.calibrate();
     keep_peaks(device, threads, peaks, where);
     where = fmt::format("measured now, {}", where);
-    if (const auto warning = busy_machine(); !warning.empty()) where += "; " + warning;
+
     return peaks;
   }
   where = "none: no module for this device";
@@ -45,6 +45,8 @@ Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool aga
 }
 
 int doctor_command(const CommandLine& line) {
+  // Looked for first: libraries that workers load spin for a while.
+  const auto warning = line.calibrate ? busy_machine() : "";
   Catalog catalog(CatalogOptions{});
   Json report{{"environment", environment_facts()}, {"devices", Json::array()}};
   if (!line.json) {
@@ -65,6 +67,10 @@ int doctor_command(const CommandLine& line) {
     if (why.empty()) continue;
     report["no_device"][std::string(name(kind))] = why;
     if (!line.json) fmt::print("\n{}: {}\n", name(kind), why);
+  }
+  if (!warning.empty()) {
+    report["warning"] = warning;
+    if (!line.json) fmt::print("\n{}\n", warning);
   }
   if (line.json) std::cout << report.dump(2) << '\n';
   return 0;

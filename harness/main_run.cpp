@@ -166,8 +166,10 @@ bool ran(Outcome outcome) {
 /// A run from plans to files.
 class Run {
  public:
-  Run(const CommandLine& line, JournalContents earlier)
+  /// `busy`: what busy_machine said before workers were started, whose libraries spin for a while.
+  Run(const CommandLine& line, JournalContents earlier, std::string busy)
       : line_(line),
+        busy_(std::move(busy)),
         earlier_(std::move(earlier)),
         catalog_(catalog_options(line)),
         plans_(plans_for(line, catalog_)),
@@ -179,9 +181,8 @@ class Run {
     }
     if (count == 0)
       throw UsageError(
-          "no case is left: --filter, --impl or --skip-impl leave none out of these problems on "
-          "this "
-          "device (rnnbench list impls)");
+          "no case is left on this device after --filter, --impl and --skip-impl (rnnbench list "
+          "impls)");
   }
 
   int dry_run() {
@@ -232,7 +233,7 @@ class Run {
     result_.command = joined(line_.arguments);
     result_.started = earlier_.started.empty() ? now_iso() : earlier_.started;
     result_.environment.facts = environment_facts();
-    if (plans_.front().device.kind == Device::cpu) result_.warning = busy_machine();
+    if (plans_.front().device.kind == Device::cpu) result_.warning = busy_;
     result_.environment.tags = line_.tags;
     for (const auto& plan : plans_)
       result_.protocols.push_back({plan.scenarios[0].name, device_key(plan.device), plan.protocol});
@@ -317,6 +318,7 @@ class Run {
   }
 
   const CommandLine& line_;
+  std::string busy_;
   JournalContents earlier_;
   Catalog catalog_;
   std::vector<RunPlan> plans_;
@@ -364,7 +366,8 @@ int run_command(const CommandLine& typed) {
     line.quiet = typed.quiet;
     line.color = line.color && typed.color;
   }
-  Run run(line, std::move(earlier));
+  const bool only_lists = line.dry_run || line.benchmark.list_tests;
+  Run run(line, std::move(earlier), only_lists ? "" : busy_machine());
   if (line.dry_run) return run.dry_run();
   if (line.benchmark.list_tests) return run.list_tests();
   return run.execute();

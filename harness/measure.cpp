@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 /// A case whose calls are long gets fewer rounds rather than minutes of them.
 constexpr double longest_case_s = 8;
-constexpr int most_samples = 20000;  // a turn
+constexpr int most_samples = 5000;  // a turn: more would only make files long
 /// Measured ceilings carry error, but no call takes half of what they allow.
 constexpr double impossible = 0.5;
 constexpr int fewest_rounds = 3;
@@ -63,7 +63,7 @@ void plan_rounds(LiveCase& live, const Protocol& protocol) {
   const double call_s = std::max(live.call_s, 1e-7);
   const double wanted = protocol.min_time_s / (protocol.rounds * call_s);
   live.samples = static_cast<int>(std::clamp(std::ceil(wanted), 1.0, 1.0 * most_samples));
-  if (wanted > most_samples)
+  if (wanted > most_samples && protocol.min_time_s > Protocol().min_time_s)
     live.result.warnings.push_back(
         fmt::format("{} samples a round, fewer than --min-time asks for", most_samples));
   const double round_s = (live.samples + protocol.warmup) * call_s;
@@ -91,6 +91,23 @@ Turn turn_of(LiveCase& live, WorkerPool& pool, const RunPlan& plan, int round) {
           }};
 }
 
+/// Times that no quiet machine gives: a case whose samples differ so much, or that takes so much
+/// longer than its short calls had it, was held up by something else.
+void warn_of_disturbance(LiveCase& live) {
+  constexpr double much = 5;
+  auto& result = live.result;
+  const double median_s = result.time->median, least_s = result.time->min;
+  if (median_s > much * least_s)
+    result.warnings.emplace_back(
+        fmt::format("the fastest of its samples took {:.3g} ms: other work disturbed the machine",
+                    1e3 * least_s));
+  else if (result.device == "cpu" && result.cache == "hot" && live.expected_s > 0 &&
+           median_s > 50 * live.expected_s)
+    result.warnings.emplace_back(
+        fmt::format("its short calls had it at {:.3g} ms: other work disturbed the machine",
+                    1e3 * live.expected_s));
+}
+
 }  // namespace
 
 void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, const RunPlan& plan) {
@@ -110,23 +127,6 @@ void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, con
     if (!turns.empty()) rounds.round(turns);
     if (interrupted()) throw Interrupted();
   }
-}
-
-/// Times that no quiet machine gives: a case whose samples differ so much, or that takes so much
-/// longer than its short calls had it, was held up by something else.
-void warn_of_disturbance(LiveCase& live) {
-  constexpr double much = 5;
-  auto& result = live.result;
-  const double median_s = result.time->median, least_s = result.time->min;
-  if (median_s > much * least_s)
-    result.warnings.emplace_back(
-        fmt::format("the fastest of its samples took {:.3g} ms: other work disturbed the machine",
-                    1e3 * least_s));
-  else if (result.device == "cpu" && result.cache == "hot" && live.expected_s > 0 &&
-           median_s > 50 * live.expected_s)
-    result.warnings.emplace_back(
-        fmt::format("its short calls had it at {:.3g} ms: other work disturbed the machine",
-                    1e3 * live.expected_s));
 }
 
 void summarize_samples(LiveCase& live) {

@@ -20,11 +20,6 @@ constexpr std::array<std::pair<Outcome, std::string_view>, 9> outcomes{{
     {Outcome::unverified, "unverified"},
 }};
 
-bool is_wrong(Outcome outcome) {
-  return outcome == Outcome::incorrect || outcome == Outcome::failed ||
-         outcome == Outcome::crashed || outcome == Outcome::timed_out;
-}
-
 }  // namespace
 
 std::string_view name(Outcome outcome) {
@@ -42,11 +37,20 @@ Outcome parse_outcome(std::string_view text) {
   throw UsageError("outcome '" + std::string(text) + "' is not known: expected one of " + all);
 }
 
+bool is_wrong(Outcome outcome) {
+  return outcome == Outcome::incorrect || outcome == Outcome::failed ||
+         outcome == Outcome::crashed || outcome == Outcome::timed_out;
+}
+
+std::string short_device(const std::string& device) {
+  return device.ends_with(":0") ? device.substr(0, device.size() - 2) : device;
+}
+
 std::string case_name(const std::string& scenario, const Problem& problem, const std::string& impl,
                       const std::string& mode, const std::string& device) {
-  const bool first = device.find(':') == std::string::npos || device.ends_with(":0");
+  const auto where = short_device(device);
   return scenario + "/" + id(problem) + "/" + impl + (mode == "eager" ? "" : "/" + mode) +
-         (first ? "" : "/" + device);
+         (where.find(':') == std::string::npos ? "" : "/" + where);
 }
 
 std::string case_name(const CaseResult& c) {

@@ -124,6 +124,12 @@ struct RunResult {
   bool operator==(const RunResult&) const = default;
 };
 
+/// Ran and was not right: incorrect, failed, crashed or timed out.
+bool is_wrong(Outcome outcome);
+
+/// "cpu", "cuda" for the first GPU, "cuda:1" for others.
+std::string short_device(const std::string& device);
+
 /// "scenario/problem/impl", then "/graph", then "/cuda:1" on any GPU but the first: what filters,
 /// benchmarks and --resume call a case.
 std::string case_name(const std::string& scenario, const Problem& problem, const std::string& impl,

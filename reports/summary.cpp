@@ -16,13 +16,8 @@ bool shows_time(const CaseResult& c) {
                     c.outcome == Outcome::unverified);
 }
 
-/// "cpu", "cuda", "cuda:1": the first GPU needs no number.
-std::string short_device(const CaseResult& c) {
-  return clean(c.device.ends_with(":0") ? c.device.substr(0, c.device.size() - 2) : c.device);
-}
-
 std::string label_of(const CaseResult& c) {
-  const auto device = short_device(c);
+  const auto device = clean(short_device(c.device));
   const bool first = device.find(':') == std::string::npos;
   return clean(c.impl) + (c.mode == "eager" ? "" : " (" + clean(c.mode) + ")") +
          (first ? "" : " on " + device);
@@ -187,9 +182,7 @@ std::vector<std::string> remarks(const CaseResult& c) {
     }
     if (!why.empty()) lines.push_back(why);
   }
-  const bool wrong = c.outcome == Outcome::incorrect || c.outcome == Outcome::failed ||
-                     c.outcome == Outcome::crashed || c.outcome == Outcome::timed_out;
-  if (wrong && !c.reproduce.empty()) lines.push_back("again: " + clean(c.reproduce));
+  if (is_wrong(c.outcome) && !c.reproduce.empty()) lines.push_back("again: " + clean(c.reproduce));
   for (const std::string& warning : c.warnings) lines.push_back("warning: " + clean(warning));
   return lines;
 }
@@ -203,7 +196,7 @@ std::string floor_line(const Section& s) {
   std::string text;
   std::vector<std::string> seen;
   for (const Row& row : s.rows) {
-    const std::string device = short_device(*row.result);
+    const std::string device = clean(short_device(row.result->device));
     const Floor& f = row.result->floor;
     if (f.seconds <= 0 || std::find(seen.begin(), seen.end(), device) != seen.end()) continue;
     seen.push_back(device);

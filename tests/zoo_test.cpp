@@ -19,15 +19,21 @@ struct Animal {
 
 void PrintTo(const Animal& animal, std::ostream* out) { *out << animal.name; }
 
+/// The animal, and `neighbours` (",cuda:naive"), on its problem.
+Finished run_animal(const Animal& animal, const std::string& where, const std::string& from,
+                    const std::string& neighbours, const Folder& folder) {
+  return run_program(fmt::format(
+      "--plugin {} --impl zoo_{}{} {} --problem {} --quiet --no-color --min-time 0.001 "
+      "--repetitions 3 --out {} {}",
+      from, animal.name, neighbours, where, animal.problem, folder.path().string(), animal.flags));
+}
+
 class Zoo : public ::testing::TestWithParam<Animal> {};
 
 TEST_P(Zoo, GetsItsOutcome) {
   const Animal& animal = GetParam();
   const Folder folder;
-  const auto run = run_program(fmt::format(
-      "--plugin {} --impl zoo_{} --device cpu --problem {} --quiet --no-color --min-time 0.001 "
-      "--repetitions 3 --timeout 3 --out {} {}",
-      plugin, animal.name, animal.problem, folder.path().string(), animal.flags));
+  const auto run = run_animal(animal, "--device cpu --timeout 3", plugin, "", folder);
   const auto results = read_results(folder.path());
   ASSERT_TRUE(results.is_object()) << run.output;
   const auto& cases = results.at("rnnbench").at("cases");
@@ -92,10 +98,8 @@ TEST_P(GpuZoo, GetsItsOutcome) {
     GTEST_SKIP() << devices.output.substr(why, devices.output.find('\n', why) - why);
   const Animal& animal = GetParam();
   const Folder folder;
-  const auto run = run_program(fmt::format(
-      "--plugin {} --impl zoo_{},cuda:naive --device cuda --problem {} --quiet --no-color "
-      "--min-time 0.001 --repetitions 3 --timeout 20 --out {} {}",
-      gpu_plugin, animal.name, animal.problem, folder.path().string(), animal.flags));
+  const auto run =
+      run_animal(animal, "--device cuda --timeout 20", gpu_plugin, ",cuda:naive", folder);
   const auto results = read_results(folder.path());
   ASSERT_TRUE(results.is_object()) << run.output;
   for (const auto& one : results.at("rnnbench").at("cases")) {

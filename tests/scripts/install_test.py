@@ -6,11 +6,12 @@ Arguments: the build folder, then unittest's.
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+from command import run
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(sys.argv.pop(1)).resolve()
@@ -18,15 +19,6 @@ CMAKE = os.environ.get("CMAKE_COMMAND", "cmake")
 # Bare: nothing that this machine's user has set may help.
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 SYSTEM = re.compile(r"^(linux-vdso|ld-|/lib.*/ld-|lib(c|m|mvec|dl|rt|pthread|stdc\+\+|gcc_s)\.so)")
-
-
-def run(*command, env=None, cwd=None):
-    done = subprocess.run([str(part) for part in command], env=env, cwd=cwd, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(map(str, command))}\n{done.stdout}\n"
-                             f"exit code {done.returncode}")
-    return done.stdout
 
 
 class Prefix(unittest.TestCase):

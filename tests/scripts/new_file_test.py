@@ -5,26 +5,18 @@ Arguments: the build folder (whose program is used), then unittest's.
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+from command import run
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(sys.argv.pop(1)).resolve()
 CMAKE = os.environ.get("CMAKE_COMMAND", "cmake")
 PARTS = ("CMakeLists.txt", "LICENSE", "README.md", "cmake", "harness", "impls", "reports",
          "scenarios")
-
-
-def run(*command, env=None):
-    done = subprocess.run([str(part) for part in command], env=env, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(map(str, command))}\n{done.stdout}\n"
-                             f"exit code {done.returncode}")
-    return done.stdout
 
 
 class NewFile(unittest.TestCase):
