@@ -24,7 +24,7 @@ if(dnnl_FOUND)
 endif()
 
 if(RNNBENCH_WITH_CUDA)
-  file(GLOB cuda_sources CONFIGURE_DEPENDS impls/cuda/*.cu impls/cuda/*.cpp impls/peers/*.cu)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS impls/cuda/*.cu impls/cuda/*.cpp impls/cuda/*/*.cu impls/cuda/*/*.cpp impls/peers/*.cu)
   # cuDNN is a peer, not needed; its header decides here, its library when it is first used.
   find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES include)
   if(NOT CUDNN_INCLUDE_DIR)

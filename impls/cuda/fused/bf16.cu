@@ -1,0 +1,10 @@
+#include "impls/cuda/fused/instances.cuh"
+
+namespace rnnbench::fused {
+
+std::span<const StepKernel> bf16_kernels() {
+  static const auto list = step_kernels<Product::bf16, mma_tiles_1, mma_tiles_3, mma_tiles_4>();
+  return list;
+}
+
+}  // namespace rnnbench::fused

@@ -1,0 +1,129 @@
+// Tiles of the fused step kernel: how the products of one step are cut up. Plain data, shared by
+// the planner (host only) and by the kernels, which are instantiated from these tables.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "impls/cells/cells.hpp"
+
+namespace rnnbench::fused {
+
+/// What multiplies: f32 units, or tensor cores in one of their formats. tf32x3 makes f32 products
+/// out of three tf32 ones.
+enum class Product { ffma, tf32, tf32x3, f16, bf16 };
+
+RNNBENCH_HOST_DEVICE constexpr int element_bytes(Product product) {
+  return product == Product::f16 || product == Product::bf16 ? 2 : 4;
+}
+
+/// One block computes `block_m` batch rows times `block_n` hidden units (all gates of each) and
+/// goes through k in chunks of chunk_bytes a row, `stages` of which are in shared memory at a time.
+/// Its warps share out rows, units and, inside a chunk, k.
+struct Tile {
+  // A warp's part. ffma: each of `lanes_m` x (32 / lanes_m) lanes has thread_m x thread_n results a
+  // gate. mma: thread_m blocks of 16 rows times thread_n blocks of 8 units; lanes_m is 0.
+  int thread_m, thread_n, lanes_m;
+  int warps_m, warps_n, warps_k;
+  int chunk_bytes, stages;
+
+  RNNBENCH_HOST_DEVICE constexpr int warp_m() const {
+    return lanes_m ? thread_m * lanes_m : 16 * thread_m;
+  }
+  RNNBENCH_HOST_DEVICE constexpr int warp_n() const {
+    return lanes_m ? thread_n * (32 / lanes_m) : 8 * thread_n;
+  }
+  RNNBENCH_HOST_DEVICE constexpr int block_m() const { return warp_m() * warps_m; }
+  RNNBENCH_HOST_DEVICE constexpr int block_n() const { return warp_n() * warps_n; }
+  RNNBENCH_HOST_DEVICE constexpr int warps() const { return warps_m * warps_n * warps_k; }
+  RNNBENCH_HOST_DEVICE constexpr int threads() const { return 32 * warps(); }
+  RNNBENCH_HOST_DEVICE constexpr int row_bytes() const {
+    return chunk_bytes + 16;
+  }  // shifted, against bank conflicts
+  RNNBENCH_HOST_DEVICE constexpr int stage_bytes(int gates) const {
+    return row_bytes() * (block_m() + gates * block_n());
+  }
+  /// Sums of one gate and one k-share, laid out for the gates' maths.
+  RNNBENCH_HOST_DEVICE constexpr int sums_row() const { return block_n() + 4; }
+  /// `slots`: sums a unit needs, one a gate and for gru one more.
+  RNNBENCH_HOST_DEVICE constexpr int shared_bytes(int gates, int slots) const {
+    const int pipeline = stages * stage_bytes(gates);
+    const int sums = 4 * warps_k * slots * block_m() * sums_row();
+    return pipeline > sums ? pipeline : sums;
+  }
+  constexpr bool operator==(const Tile&) const = default;
+
+  /// In one number, because nvcc takes no class types as template arguments of kernels.
+  constexpr std::uint64_t code() const {
+    std::uint64_t bits = 0;
+    for (const int field :
+         {thread_m, thread_n, lanes_m, warps_m, warps_n, warps_k, chunk_bytes / 16, stages})
+      bits = bits << 8 | std::uint64_t(field);
+    return bits;
+  }
+  RNNBENCH_HOST_DEVICE static constexpr Tile from_code(std::uint64_t bits) {
+    const auto field = [&](int place) { return int(bits >> 8 * (7 - place) & 255); };
+    return {field(0), field(1), field(2), field(3), field(4), field(5), 16 * field(6), field(7)};
+  }
+};
+
+RNNBENCH_HOST_DEVICE constexpr int slots_of(int gates) { return gates == 3 ? 4 : gates; }
+
+// The first tile of a table is the conservative one: 4 warps, 2 stages.
+inline constexpr std::array ffma_tiles_1{Tile{4, 4, 8, 1, 1, 4, 256, 2},  // 32 x 16
+                                         Tile{2, 2, 4, 1, 1, 8, 512, 3},  //  8 x 16
+                                         Tile{4, 2, 4, 1, 1, 8, 512, 3},  // 16 x 16
+                                         Tile{4, 4, 8, 1, 2, 4, 256, 3},  // 32 x 32
+                                         Tile{8, 4, 8, 1, 2, 4, 256, 2},  // 64 x 32
+                                         Tile{8, 8, 4, 2, 2, 1, 64, 3},   // 64 x 128
+                                         Tile{8, 8, 4, 4, 2, 1, 64, 3}};  // 128 x 128
+inline constexpr std::array ffma_tiles_3{Tile{4, 2, 8, 1, 1, 4, 256, 2},  // 32 x 8
+                                         Tile{2, 1, 4, 1, 1, 8, 512, 3},  //  8 x 8
+                                         Tile{3, 1, 4, 1, 1, 8, 512, 3},  // 12 x 8
+                                         Tile{4, 1, 4, 1, 1, 8, 512, 3},  // 16 x 8
+                                         Tile{4, 2, 4, 1, 1, 8, 256, 3},  // 16 x 16
+                                         Tile{8, 2, 8, 1, 1, 4, 256, 3},  // 64 x 8
+                                         Tile{8, 2, 4, 2, 2, 1, 64, 3}};  // 64 x 32
+inline constexpr std::array ffma_tiles_4{Tile{4, 2, 8, 1, 1, 4, 256, 2},  // 32 x 8
+                                         Tile{2, 1, 4, 1, 1, 8, 512, 3},  //  8 x 8
+                                         Tile{3, 1, 4, 1, 1, 8, 512, 3},  // 12 x 8
+                                         Tile{4, 1, 4, 1, 1, 8, 512, 3},  // 16 x 8
+                                         Tile{4, 2, 4, 1, 1, 8, 256, 3},  // 16 x 16
+                                         Tile{8, 2, 8, 1, 1, 4, 256, 3},  // 64 x 8
+                                         Tile{8, 2, 4, 2, 2, 1, 64, 3}};  // 64 x 32
+
+inline constexpr std::array mma_tiles_1{Tile{1, 2, 0, 1, 1, 4, 256, 2},   // 16 x 16
+                                        Tile{1, 2, 0, 1, 1, 8, 512, 3},   // 16 x 16
+                                        Tile{2, 2, 0, 1, 1, 8, 512, 3},   // 32 x 16
+                                        Tile{2, 4, 0, 2, 1, 2, 256, 3},   // 64 x 32
+                                        Tile{2, 4, 0, 2, 2, 1, 128, 3},   // 64 x 64
+                                        Tile{2, 8, 0, 4, 2, 1, 128, 3}};  // 128 x 128
+inline constexpr std::array mma_tiles_3{Tile{1, 1, 0, 1, 1, 4, 256, 2},   // 16 x 8
+                                        Tile{1, 1, 0, 1, 1, 8, 512, 3},   // 16 x 8
+                                        Tile{2, 1, 0, 1, 1, 8, 512, 3},   // 32 x 8
+                                        Tile{4, 1, 0, 1, 1, 4, 256, 3},   // 64 x 8
+                                        Tile{2, 2, 0, 2, 1, 2, 256, 3},   // 64 x 16
+                                        Tile{2, 2, 0, 4, 2, 1, 128, 3}};  // 128 x 32
+inline constexpr std::array mma_tiles_4 = mma_tiles_3;
+
+inline std::span<const Tile> tiles(Product product, int gates) {
+  if (product == Product::ffma) {
+    if (gates == 1) return ffma_tiles_1;
+    if (gates == 3) return ffma_tiles_3;
+    return ffma_tiles_4;
+  }
+  if (gates == 1) return mma_tiles_1;
+  if (gates == 3) return mma_tiles_3;
+  return mma_tiles_4;
+}
+
+/// "16x8x128-w8-s3": batch rows, hidden units and k a chunk; warps; stages.
+inline std::string name_of(const Tile& tile, Product product) {
+  return std::to_string(tile.block_m()) + "x" + std::to_string(tile.block_n()) + "x" +
+         std::to_string(tile.chunk_bytes / element_bytes(product)) + "-w" +
+         std::to_string(tile.warps()) + "-s" + std::to_string(tile.stages);
+}
+
+}  // namespace rnnbench::fused

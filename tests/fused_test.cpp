@@ -1,0 +1,120 @@
+// cuda:fused: its planner anywhere, and each of its tiles where there is a GPU.
+#include "impls/cuda/fused/plan.hpp"
+#include "tests/cuda_fixture.hpp"
+
+namespace rnnbench {
+namespace {
+
+using namespace cuda_fixture;
+using fused::Form;
+using fused::Product;
+
+constexpr std::array products{Product::ffma, Product::tf32, Product::tf32x3, Product::f16,
+                              Product::bf16};
+
+Dtype dtype_of(Product product) {
+  switch (product) {
+    case Product::tf32:
+      return Dtype::tf32;
+    case Product::f16:
+      return Dtype::f16;
+    case Product::bf16:
+      return Dtype::bf16;
+    default:
+      return Dtype::f32;
+  }
+}
+
+DeviceInfo an_h200() {
+  DeviceInfo device;
+  device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
+  return device;
+}
+
+TEST(FusedPlan, TilesAddUpAndFitTheirChips) {
+  for (const Product product : products)
+    for (const int gates : {1, 3, 4}) {
+      const auto& first = fused::tiles(product, gates).front();
+      EXPECT_EQ(first.warps(), 4);  // the conservative one
+      EXPECT_EQ(first.stages, 2);
+      for (const auto& tile : fused::tiles(product, gates)) {
+        const std::string name = name_of(tile, product);
+        EXPECT_TRUE(tile.warps() == 4 || tile.warps() == 8) << name;
+        EXPECT_TRUE(tile.stages == 2 || tile.stages == 3) << name;
+        EXPECT_EQ(tile.chunk_bytes % (tile.warps_k * (product == Product::ffma ? 16 : 64)), 0);
+        EXPECT_EQ(fused::Tile::from_code(tile.code()), tile) << name;
+        // What one block may have on CC 8.6, 8.9 and 12.0: 99 KiB.
+        EXPECT_LE(tile.shared_bytes(gates, fused::slots_of(gates)), 99 * 1024) << name;
+      }
+    }
+}
+
+TEST(FusedPlan, WavefrontForSmallStacksAndHoistedForLargeLayers) {
+  const auto best = [](const char* text) {
+    return fused::plans(parse_id(text), an_h200(), Product::ffma).front();
+  };
+  EXPECT_EQ(best("gru_b10_t512_i128_h256_l6_f32").form, Form::in_kernel);
+  EXPECT_EQ(best("gru_b128_t256_i2816_h2816_l1_f32").form, Form::hoisted);
+  EXPECT_EQ(best("rnn_tanh_b8_t1_i1024_h256_l1_f32").form,
+            Form::in_kernel);  // nothing to hoist for
+  EXPECT_EQ(fused::waves(parse_id("gru_b10_t512_i128_h256_l6_f32"), Form::in_kernel), 517);
+  EXPECT_EQ(fused::waves(parse_id("gru_b10_t512_i128_h256_l6_f32"), Form::hoisted), 3072);
+  EXPECT_EQ(fused::waves(parse_id("gru-bi_b10_t512_i128_h256_l6_f32"), Form::in_kernel), 3072);
+}
+
+TEST(FusedPlan, FourCandidatesWithTheConservativeTileAndTheModelsChoiceFirst) {
+  for (const Product product : products)
+    for (const char* text : {"gru_b10_t512_i128_h256_l6_f32", "lstm_b64_t25_i512_h512_l1_f32",
+                             "rnn_tanh_b1_t1_i16_h16_l1_f32"}) {
+      const Problem p = parse_id(text);
+      const auto all = fused::plans(p, an_h200(), product);
+      const auto chosen = fused::candidate_plans(p, an_h200(), product);
+      ASSERT_LE(chosen.size(), 4u);
+      ASSERT_GE(chosen.size(), 2u);
+      EXPECT_EQ(chosen.front().config(), all.front().config());
+      EXPECT_TRUE(std::any_of(chosen.begin(), chosen.end(), [&](const auto& plan) {
+        return plan.tile == fused::tiles(product, gates(p.cell)).front();
+      }));
+      for (const auto& plan : chosen)
+        EXPECT_EQ(fused::plan_named(plan.config(), p, an_h200(), product).config(), plan.config());
+    }
+}
+
+TEST(FusedPlan, UnknownWordsNameWhatThereIs) {
+  const Problem p = parse_id("gru_b1_t1_i1_h1_l1_f32");
+  try {
+    fused::plan_named("in-kernel-1x1x1-w1-s1", p, an_h200(), Product::ffma);
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("hoisted-16x8x128-w8-s3"), std::string::npos);
+  }
+  EXPECT_THROW(fused::product_for(Dtype::f16, "3xtf32"), UsageError);
+  EXPECT_THROW(fused::product_for(Dtype::f32, "tf32"), UsageError);
+  EXPECT_EQ(fused::product_for(Dtype::f32, "3xtf32"), Product::tf32x3);
+}
+
+using GpuFused = Gpu;
+
+TEST_F(GpuFused, EveryTileOfEveryFormAgreesWithTheReference) {
+  const Impl* impl = Registry::instance().find("cuda:fused");
+  ASSERT_NE(impl, nullptr);
+  std::mt19937 random(11);
+  for (const Product product : products)
+    for (const char* text : {"rnn_relu_b131_t3_i37_h141_l2_f32_head9-every",
+                             "gru-bi_b67_t3_i64_h72_l2_f32", "lstm_b131_t3_i72_h40_l3_f32_btc",
+                             "gru_b9_t4_i130_h264_l2_f32_nobias", "lstm-bi_b3_t2_i65_h33_l1_f32"}) {
+      Problem p = with_all_outputs(parse_id(text));
+      p.dtype = dtype_of(product);
+      for (const auto& plan : fused::plans(p, info, product)) {
+        Options options;
+        options.more["config"] = plan.config();
+        if (product == Product::tf32x3) options.more["math"] = "3xtf32";
+        SCOPED_TRACE(plan.config());
+        check(*impl, p, true, 2, random, options);
+        if (HasFatalFailure()) return;
+      }
+    }
+}
+
+}  // namespace
+}  // namespace rnnbench
