@@ -17,7 +17,7 @@ struct OneGate {
 
 /// The step of a job in this wave, counted in time order of the sequence.
 struct Step {
-  std::int64_t now, before;  // as positions in the sequence
+  int now, before;  // as positions in the sequence
   bool first, last;
 };
 __device__ __forceinline__ Step step_of(const Job& job, int wave) {
@@ -26,32 +26,36 @@ __device__ __forceinline__ Step step_of(const Job& job, int wave) {
   return {now, job.reverse ? now + 1 : now - 1, step == 0, step == job.steps - 1};
 }
 
-/// What a unit's update reads that no product of this launch makes, but for h before the step.
+/// What a unit's update reads that no product of this launch makes, but for h before the step: both
+/// biases and the hoisted input gates in one sum, and the hidden bias of a gate whose products stay
+/// apart.
 template <class Cell>
 struct UnitInputs {
-  float x[Cell::gates], a[Cell::gates];
+  float x[Cell::gates], apart = 0;
 };
 
-/// Biases and hoisted input gates: nothing here is written by the launch before (input gates come
-/// from a launch that was complete when the first step began).
+/// Nothing here is written by the launch before (input gates come from a launch that was complete
+/// when the first step began).
 template <class Cell, class T>
-__device__ __forceinline__ UnitInputs<Cell> unit_inputs(const Job& job, const Step& step,
-                                                        std::int64_t row, int unit) {
+__device__ __forceinline__ UnitInputs<Cell> unit_inputs(const Job& job, const Step& step, int row,
+                                                        int unit) {
   UnitInputs<Cell> in;
 #pragma unroll
   for (int g = 0; g < Cell::gates; ++g) {
     const std::int64_t column = std::int64_t{g} * job.hidden + unit;
     in.x[g] = job.b_ih ? to_f32(static_cast<const T*>(job.b_ih)[column]) : 0.0f;
-    in.a[g] = job.b_hh ? to_f32(static_cast<const T*>(job.b_hh)[column]) : 0.0f;
-    if (job.gates) in.x[g] += job.gates[step.now * job.gates_step + row * job.gates_row + column];
+    const float b_hh = job.b_hh ? to_f32(static_cast<const T*>(job.b_hh)[column]) : 0.0f;
+    (Cell::adds_products(g) ? in.x[g] : in.apart) += b_hh;
+    if (job.gates)
+      in.x[g] += job.gates[std::int64_t{step.now} * job.gates_step + row * job.gates_row + column];
   }
   return in;
 }
 
 /// Where row `row` of h before the step lies.
 template <class T>
-__device__ __forceinline__ const T* h_before(const Job& job, const Step& step, std::int64_t row) {
-  if (step.first) return static_cast<const T*>(job.h_0) + row * job.hidden;
+__device__ __forceinline__ const T* h_before(const Job& job, const Step& step, int row) {
+  if (step.first) return static_cast<const T*>(job.h_0) + std::int64_t{row} * job.hidden;
   return static_cast<const T*>(job.h) + (step.before & job.h_mask) * job.h_step + row * job.h_row;
 }
 
@@ -60,10 +64,10 @@ struct UnitState {
   float h = 0, c = 0;
 };
 template <class Cell, class T>
-__device__ __forceinline__ UnitState<Cell, T> unit_state(const Job& job, const Step& step,
-                                                         std::int64_t row, int unit) {
+__device__ __forceinline__ UnitState<Cell, T> unit_state(const Job& job, const Step& step, int row,
+                                                         int unit) {
   UnitState<Cell, T> state;
-  const std::int64_t place = row * job.hidden + unit;
+  const std::int64_t place = std::int64_t{row} * job.hidden + unit;
   if constexpr (Cell::gates == 3) state.h = to_f32(h_before<T>(job, step, row)[unit]);
   if constexpr (Cell::has_c)
     state.c = step.first ? to_f32(static_cast<const T*>(job.c_0)[place]) : job.c[place];
@@ -72,22 +76,26 @@ __device__ __forceinline__ UnitState<Cell, T> unit_state(const Job& job, const S
 
 /// sums: one a gate, and behind them the input product of the gate whose products stay apart.
 template <class Cell, class T, int slots>
-__device__ __forceinline__ void update_unit(const Job& job, const Step& step, std::int64_t row,
-                                            int unit, const float (&sums)[slots],
-                                            UnitInputs<Cell> in, UnitState<Cell, T> state) {
+__device__ __forceinline__ void update_unit(const Job& job, const Step& step, int row, int unit,
+                                            const float (&sums)[slots], UnitInputs<Cell> in,
+                                            UnitState<Cell, T> state) {
   if constexpr (Cell::gates == 1) {
-    const float sum = sums[0] + in.x[0] + in.a[0];
+    const float sum = sums[0] + in.x[0];
     if (job.activation == Activation::tanh)
       state.h = tanh_gate(sum);
     else
       state.h = job.activation == Activation::relu && sum < 0 ? 0 : sum;
   } else {
+    float a[Cell::gates] = {};
 #pragma unroll
-    for (int g = 0; g < Cell::gates; ++g) (Cell::adds_products(g) ? in.x[g] : in.a[g]) += sums[g];
-    if constexpr (slots > Cell::gates) in.x[Cell::gates - 1] += sums[Cell::gates];
-    Cell::update(in.x, in.a, state.h, state.c);
+    for (int g = 0; g < Cell::gates; ++g) (Cell::adds_products(g) ? in.x[g] : a[g]) += sums[g];
+    if constexpr (slots > Cell::gates) {
+      in.x[Cell::gates - 1] += sums[Cell::gates];
+      a[Cell::gates - 1] += in.apart;
+    }
+    Cell::update(in.x, a, state.h, state.c);
   }
-  const std::int64_t place = row * job.hidden + unit;
+  const std::int64_t place = std::int64_t{row} * job.hidden + unit;
   const T h = from_f32<T>(state.h);
   if (!step.last || job.store_last)
     static_cast<T*>(job.h)[(step.now & job.h_mask) * job.h_step + row * job.h_row + unit] = h;

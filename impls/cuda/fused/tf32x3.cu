@@ -3,7 +3,8 @@
 namespace rnnbench::fused {
 
 std::span<const StepKernel> tf32x3_kernels() {
-  static const auto list = step_kernels<Product::tf32x3, mma_tiles_1, mma_tiles_3, mma_tiles_4>();
+  static const auto list =
+      step_kernels<Product::tf32x3, mma_tiles_1, tf32x3_tiles_3, tf32x3_tiles_4>();
   return list;
 }
 

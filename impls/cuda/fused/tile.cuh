@@ -19,44 +19,87 @@
 
 namespace rnnbench::fused {
 
-/// One operand pair of the products: rows of x or h, and the weights they meet.
+/// Rows that a product reads k by k: values [.., width], rows `stride` apart.
 template <class T>
-struct Source {
-  const T* rows;
-  const T* weights;
-  std::int64_t row_stride;
-  int width;  // k
-  bool wide;  // 16-byte copies are aligned
+struct Operand {
+  const T* data;
+  std::int64_t stride;
+  int width;
+  bool wide;  // rows are aligned to 16 bytes
 };
 
-/// Copies `count` rows' pieces of 16 bytes from k on into shared memory; beyond `width`, and in
-/// rows for which `row` is null, zeros. `anywhere` is an address that may be named, not read.
-template <int count, int row_bytes, int chunk_bytes, int threads, class T, class Row>
-__device__ __forceinline__ void copy_rows(unsigned char* to, int k, int width, bool wide,
-                                          const T* anywhere, const Row& row) {
-  constexpr int pieces = chunk_bytes / 16, values = 16 / sizeof(T);
-#pragma unroll 4
-  for (int i = int(threadIdx.x); i < count * pieces; i += threads) {
-    const int r = i / pieces, piece = i % pieces;
-    const int at = k + piece * values;
-    const T* from = row(r);
-    unsigned char* place = to + r * row_bytes + piece * 16;
-    const int left = from ? min(values, width - at) : 0;
-    if (wide) {
-      copy_async_16(place, left > 0 ? from + at : anywhere, max(left, 0) * int(sizeof(T)));
-    } else {
+/// This thread's share of bringing `count` rows of a chunk into shared memory: the same piece of 16
+/// bytes of every few rows, so that a chunk costs an addition and a copy a piece.
+template <class T, int count, Tile tile>
+class RowCopies {
+ public:
+  /// row(r): the number of the row that comes to place r, or -1 for zeros.
+  template <class Row>
+  __device__ __forceinline__ void start(const Operand<T>& from, const Row& row) {
+    data_ = from.data, width_ = from.width, wide_ = from.wide;
+    valid_ = 0;
+#pragma unroll
+    for (int pass = 0; pass < passes; ++pass) {
+      const int r = pass * rows_a_pass + int(threadIdx.x) / pieces;
+      const std::int64_t number = r < count ? row(r) : -1;
+      if (number >= 0) valid_ |= 1u << pass;
+      offset_[pass] = number < 0 ? 0 : std::uint32_t(number * from.stride / (wide_ ? values : 1));
+    }
+  }
+
+  /// Columns k to k + chunk; beyond the width zeros.
+  __device__ __forceinline__ void copy(unsigned char* to, int k) const {
+    const int piece = int(threadIdx.x) % pieces;
+    const int at = k + piece * values, left = min(values, width_ - at);
+    to += int(threadIdx.x) / pieces * tile.row_bytes() + piece * 16;
+    if (wide_) {
+      const T* const column = data_ + (left > 0 ? at : 0);
+#pragma unroll
+      for (int pass = 0; pass < passes; ++pass)
+        if (whole || pass < passes - 1 || is_row(pass))
+          copy_async_16(to + pass * rows_a_pass * tile.row_bytes(),
+                        column + std::int64_t{offset_[pass]} * values,
+                        left > 0 && (valid_ >> pass & 1) ? left * int(sizeof(T)) : 0);
+      return;
+    }
+#pragma unroll
+    for (int pass = 0; pass < passes; ++pass) {
+      if (!is_row(pass)) continue;
+      const T* const row = data_ + offset_[pass] + at;
+      unsigned char* const place = to + pass * rows_a_pass * tile.row_bytes();
+#pragma unroll 1
       for (int v = 0; v < values; ++v) {
+        const bool there = (valid_ >> pass & 1) && v < left;
         if constexpr (sizeof(T) == 4)
-          copy_async_4(place + 4 * v, v < left ? from + at + v : anywhere, v < left ? 4 : 0);
+          copy_async_4(place + 4 * v, there ? row + v : data_, there ? 4 : 0);
         else
-          reinterpret_cast<T*>(place)[v] = v < left ? from[at + v] : T(0.0f);
+          reinterpret_cast<T*>(place)[v] = there ? row[v] : T(0.0f);
       }
     }
   }
-}
+
+ private:
+  static constexpr int pieces = tile.chunk_bytes / 16, values = 16 / int(sizeof(T));
+  static constexpr int rows_a_pass = tile.threads() / pieces;
+  static constexpr int passes = (count + rows_a_pass - 1) / rows_a_pass;
+  static constexpr bool whole = count % rows_a_pass == 0;
+  static_assert(tile.threads() % pieces == 0 && passes <= 32);
+
+  __device__ __forceinline__ bool is_row(int pass) const {
+    return pass * rows_a_pass + int(threadIdx.x) / pieces < count;
+  }
+
+  const T* data_;
+  int width_;
+  bool wide_;
+  unsigned valid_;
+  std::uint32_t
+      offset_[passes];  // of rows: in 16-byte pieces where they are aligned, else in values
+};
 
 template <class Cell, std::uint64_t tile_code, Product product>
-__global__ void __launch_bounds__(Tile::from_code(tile_code).threads(), 1)
+__global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
+                                  Tile::from_code(tile_code).blocks)
     fused_step(const __grid_constant__ Launch launch) {
   constexpr Tile tile = Tile::from_code(tile_code);
   using Warp = WarpProduct<tile, Cell::gates, product>;
@@ -72,60 +115,60 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(), 1)
   const Job& job = launch.jobs[blockIdx.z];
   const Step step = step_of(job, launch.wave);
   const int unit0 = int(blockIdx.x) * block_n;
-  const std::int64_t row0 = std::int64_t{blockIdx.y} * block_m;
+  const int row0 = int(blockIdx.y) * block_m;
   const int warp = int(threadIdx.x) / 32;
   const int warp_k = warp / (tile.warps_m * tile.warps_n);
   const int warp_m = warp % tile.warps_m, warp_n = warp / tile.warps_m % tile.warps_n;
   allow_next_launch();
 
-  const int x_chunks = job.x ? (job.x_width + chunk - 1) / chunk : 0;
-  const int chunks = x_chunks + (job.w_hh ? (job.hidden + chunk - 1) / chunk : 0);
-  const auto source = [&](int c, int& k) -> Source<T> {
-    if (c < x_chunks) {
-      k = c * chunk;
-      return {static_cast<const T*>(job.x) + (step.now & job.x_mask) * job.x_step,
-              static_cast<const T*>(job.w_ih), job.x_row, job.x_width, job.x_wide};
-    }
-    k = (c - x_chunks) * chunk;
-    return {h_before<T>(job, step, 0), static_cast<const T*>(job.w_hh),
-            step.first ? job.hidden : job.h_row, job.hidden, job.h_wide};
-  };
+  const int x_width = job.x_width, hidden = job.hidden;
+  const int x_chunks = job.x ? (x_width + chunk - 1) / chunk : 0;
+  const int chunks = x_chunks + (job.w_hh ? (hidden + chunk - 1) / chunk : 0);
+  RowCopies<T, gates * block_n, tile> weights;
+  RowCopies<T, block_m, tile> batch;
   const auto copy_weights = [&](int c) {
-    int k;
-    const Source<T> s = source(c, k);
-    copy_rows<gates * block_n, tile.row_bytes(), tile.chunk_bytes, threads>(
-        shared + c % stages * stage_bytes + block_m * tile.row_bytes(), k, s.width, s.wide,
-        s.weights, [&](int r) -> const T* {
-          const int unit = unit0 + r % block_n;
-          if (unit >= job.hidden) return nullptr;
-          return s.weights + (std::int64_t{r / block_n} * job.hidden + unit) * s.width;
-        });
+    if (c == 0 || c == x_chunks) {
+      const bool x = c < x_chunks;
+      const int width = x ? x_width : hidden;
+      weights.start(Operand<T>{static_cast<const T*>(x ? job.w_ih : job.w_hh), width, width,
+                               x ? job.x_wide : job.h_wide},
+                    [&](int r) -> std::int64_t {
+                      const int unit = unit0 + r % block_n;
+                      return unit < hidden ? std::int64_t{r / block_n} * hidden + unit : -1;
+                    });
+    }
+    weights.copy(shared + c % stages * stage_bytes + block_m * tile.row_bytes(),
+                 (c < x_chunks ? c : c - x_chunks) * chunk);
   };
   const auto copy_batch = [&](int c) {
-    int k;
-    const Source<T> s = source(c, k);
-    copy_rows<block_m, tile.row_bytes(), tile.chunk_bytes, threads>(
-        shared + c % stages * stage_bytes, k, s.width, s.wide, s.rows, [&](int r) -> const T* {
-          return row0 + r < job.rows ? s.rows + (row0 + r) * s.row_stride : nullptr;
-        });
+    if (c == 0 || c == x_chunks) {
+      Operand<T> rows{h_before<T>(job, step, 0), step.first ? hidden : job.h_row, hidden,
+                      job.h_wide};
+      if (c < x_chunks)
+        rows = {static_cast<const T*>(job.x) + (step.now & job.x_mask) * job.x_step, job.x_row,
+                x_width, job.x_wide};
+      batch.start(rows, [&](int r) -> std::int64_t { return row0 + r < job.rows ? row0 + r : -1; });
+    }
+    batch.copy(shared + c % stages * stage_bytes, (c < x_chunks ? c : c - x_chunks) * chunk);
   };
 
+#pragma unroll 1
   for (int c = 0; c < stages - 1; ++c)
     if (c < chunks) copy_weights(c);
   UnitInputs<Cell> inputs[early ? results : 1];
   UnitState<Cell, T> states[early ? results : 1];
-  const auto place_of = [&](int result, std::int64_t& row, int& unit) {
+  const auto place_of = [&](int result, int& row, int& unit) {
     const int i = result * threads + int(threadIdx.x);
     row = row0 + i / block_n, unit = unit0 + i % block_n;
     return i < block_m * block_n && row < job.rows && unit < job.hidden;
   };
-  std::int64_t row;
-  int unit;
+  int row, unit;
   if constexpr (early)
 #pragma unroll
     for (int r = 0; r < results; ++r)
       if (place_of(r, row, unit)) inputs[r] = unit_inputs<Cell, T>(job, step, row, unit);
   wait_for_previous_launch();
+#pragma unroll 1
   for (int c = 0; c < stages - 1; ++c) {
     if (c < chunks) copy_batch(c);
     copies_commit();
@@ -136,6 +179,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(), 1)
       if (place_of(r, row, unit)) states[r] = unit_state<Cell, T>(job, step, row, unit);
 
   Warp sums;
+#pragma unroll 1
   for (int c = 0; c < chunks; ++c) {
     copies_wait<stages - 2>();
     __syncthreads();  // chunk c is here, and chunk c - 1 has been used by every warp
@@ -168,7 +212,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(), 1)
       total[s] = 0;
 #pragma unroll
       for (int k = 0; k < tile.warps_k; ++k)
-        total[s] += meeting[meeting_place(k, s, int(row - row0), unit - unit0)];
+        total[s] += meeting[meeting_place(k, s, row - row0, unit - unit0)];
     }
     if constexpr (early)
       update_unit<Cell, T, slots>(job, step, row, unit, total, inputs[r], states[r]);

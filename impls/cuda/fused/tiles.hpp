@@ -23,25 +23,31 @@ RNNBENCH_HOST_DEVICE constexpr int element_bytes(Product product) {
 /// goes through k in chunks of chunk_bytes a row, `stages` of which are in shared memory at a time.
 /// Its warps share out rows, units and, inside a chunk, k.
 struct Tile {
-  // A warp's part. ffma: each of `lanes_m` x (32 / lanes_m) lanes has thread_m x thread_n results a
-  // gate. mma: thread_m blocks of 16 rows times thread_n blocks of 8 units; lanes_m is 0.
-  int thread_m, thread_n, lanes_m;
+  // A warp's part. ffma: lanes_m x lanes_n lanes have thread_m x thread_n results of each gate, and
+  // the 32 / (lanes_m * lanes_n) lanes that have the same results share out k. mma: thread_m blocks
+  // of 16 rows times thread_n blocks of 8 units; lanes_m and lanes_n are 0.
+  int thread_m, thread_n, lanes_m, lanes_n;
   int warps_m, warps_n, warps_k;
   int chunk_bytes, stages;
+  int blocks;  // an SM has registers for: more than one lets the next launch's come in beside this
+               // one's
 
   RNNBENCH_HOST_DEVICE constexpr int warp_m() const {
     return lanes_m ? thread_m * lanes_m : 16 * thread_m;
   }
   RNNBENCH_HOST_DEVICE constexpr int warp_n() const {
-    return lanes_m ? thread_n * (32 / lanes_m) : 8 * thread_n;
+    return lanes_n ? thread_n * lanes_n : 8 * thread_n;
   }
   RNNBENCH_HOST_DEVICE constexpr int block_m() const { return warp_m() * warps_m; }
   RNNBENCH_HOST_DEVICE constexpr int block_n() const { return warp_n() * warps_n; }
   RNNBENCH_HOST_DEVICE constexpr int warps() const { return warps_m * warps_n * warps_k; }
   RNNBENCH_HOST_DEVICE constexpr int threads() const { return 32 * warps(); }
-  RNNBENCH_HOST_DEVICE constexpr int row_bytes() const {
-    return chunk_bytes + 16;
-  }  // shifted, against bank conflicts
+  RNNBENCH_HOST_DEVICE constexpr int lanes_k() const {
+    return lanes_m ? 32 / (lanes_m * lanes_n) : 1;
+  }
+  /// Rows are shifted so that the eight lanes that read 16 bytes together meet all banks: lanes_k
+  /// pieces of one row, and the same of the rows of the next lanes.
+  RNNBENCH_HOST_DEVICE constexpr int row_bytes() const { return chunk_bytes + 16 * lanes_k(); }
   RNNBENCH_HOST_DEVICE constexpr int stage_bytes(int gates) const {
     return row_bytes() * (block_m() + gates * block_n());
   }
@@ -58,55 +64,70 @@ struct Tile {
   /// In one number, because nvcc takes no class types as template arguments of kernels.
   constexpr std::uint64_t code() const {
     std::uint64_t bits = 0;
-    for (const int field :
-         {thread_m, thread_n, lanes_m, warps_m, warps_n, warps_k, chunk_bytes / 16, stages})
-      bits = bits << 8 | std::uint64_t(field);
+    for (const int field : {thread_m, thread_n, lanes_m, lanes_n, warps_m, warps_n, warps_k,
+                            chunk_bytes / 64, stages, blocks})
+      bits = bits << 6 | std::uint64_t(field);
     return bits;
   }
   RNNBENCH_HOST_DEVICE static constexpr Tile from_code(std::uint64_t bits) {
-    const auto field = [&](int place) { return int(bits >> 8 * (7 - place) & 255); };
-    return {field(0), field(1), field(2), field(3), field(4), field(5), 16 * field(6), field(7)};
+    const auto field = [&](int place) { return int(bits >> 6 * (9 - place) & 63); };
+    return {field(0), field(1), field(2),      field(3), field(4),
+            field(5), field(6), 64 * field(7), field(8), field(9)};
   }
 };
 
 RNNBENCH_HOST_DEVICE constexpr int slots_of(int gates) { return gates == 3 ? 4 : gates; }
 
 // The first tile of a table is the conservative one: 4 warps, 2 stages.
-inline constexpr std::array ffma_tiles_1{Tile{4, 4, 8, 1, 1, 4, 256, 2},  // 32 x 16
-                                         Tile{2, 2, 4, 1, 1, 8, 512, 3},  //  8 x 16
-                                         Tile{4, 2, 4, 1, 1, 8, 512, 3},  // 16 x 16
-                                         Tile{4, 4, 8, 1, 2, 4, 256, 3},  // 32 x 32
-                                         Tile{8, 4, 8, 1, 2, 4, 256, 2},  // 64 x 32
-                                         Tile{8, 8, 4, 2, 2, 1, 64, 3},   // 64 x 128
-                                         Tile{8, 8, 4, 4, 2, 1, 64, 3}};  // 128 x 128
-inline constexpr std::array ffma_tiles_3{Tile{4, 2, 8, 1, 1, 4, 256, 2},  // 32 x 8
-                                         Tile{2, 1, 4, 1, 1, 8, 512, 3},  //  8 x 8
-                                         Tile{3, 1, 4, 1, 1, 8, 512, 3},  // 12 x 8
-                                         Tile{4, 1, 4, 1, 1, 8, 512, 3},  // 16 x 8
-                                         Tile{4, 2, 4, 1, 1, 8, 256, 3},  // 16 x 16
-                                         Tile{8, 2, 8, 1, 1, 4, 256, 3},  // 64 x 8
-                                         Tile{8, 2, 4, 2, 2, 1, 64, 3}};  // 64 x 32
-inline constexpr std::array ffma_tiles_4{Tile{4, 2, 8, 1, 1, 4, 256, 2},  // 32 x 8
-                                         Tile{2, 1, 4, 1, 1, 8, 512, 3},  //  8 x 8
-                                         Tile{3, 1, 4, 1, 1, 8, 512, 3},  // 12 x 8
-                                         Tile{4, 1, 4, 1, 1, 8, 512, 3},  // 16 x 8
-                                         Tile{4, 2, 4, 1, 1, 8, 256, 3},  // 16 x 16
-                                         Tile{8, 2, 8, 1, 1, 4, 256, 3},  // 64 x 8
-                                         Tile{8, 2, 4, 2, 2, 1, 64, 3}};  // 64 x 32
+inline constexpr std::array ffma_tiles_1{Tile{4, 2, 4, 8, 1, 1, 4, 256, 2, 4},  // 16 x 16
+                                         Tile{4, 2, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 8
+                                         Tile{8, 2, 2, 4, 1, 1, 8, 512, 3, 2},  // 16 x 8
+                                         Tile{8, 4, 2, 4, 1, 1, 8, 512, 3, 2},  // 16 x 16
+                                         Tile{8, 4, 4, 4, 1, 1, 8, 256, 3, 2},  // 32 x 16
+                                         Tile{8, 8, 4, 4, 2, 1, 4, 128, 3, 1},  // 64 x 32
+                                         Tile{8, 8, 8, 4, 1, 2, 2, 64, 3, 2},   // 64 x 64
+                                         Tile{8, 8, 4, 8, 4, 2, 1, 64, 3, 1}};  // 128 x 128
+inline constexpr std::array ffma_tiles_3{Tile{4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  // 16 x 8
+                                         Tile{4, 1, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 4
+                                         Tile{4, 2, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 8
+                                         Tile{5, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 10 x 8
+                                         Tile{8, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 16 x 8
+                                         Tile{8, 1, 4, 8, 1, 1, 8, 256, 3, 2},  // 32 x 8
+                                         Tile{8, 2, 4, 4, 2, 1, 4, 256, 3, 1},  // 64 x 8
+                                         Tile{8, 2, 8, 4, 1, 2, 4, 64, 3, 1},   // 64 x 16
+                                         Tile{8, 2, 4, 8, 4, 2, 1, 64, 3, 1}};  // 128 x 32
+inline constexpr std::array ffma_tiles_4{Tile{4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  // 16 x 8
+                                         Tile{4, 1, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 4
+                                         Tile{4, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 8 x 8
+                                         Tile{5, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 10 x 8
+                                         Tile{4, 1, 4, 8, 1, 1, 8, 512, 3, 2},  // 16 x 8
+                                         Tile{8, 1, 4, 8, 1, 1, 8, 256, 3, 2},  // 32 x 8
+                                         Tile{8, 2, 4, 4, 2, 1, 4, 256, 3, 1},  // 64 x 8
+                                         Tile{8, 2, 8, 4, 1, 2, 4, 64, 3, 1},   // 64 x 16
+                                         Tile{8, 2, 4, 8, 4, 2, 1, 64, 3, 1}};  // 128 x 32
 
-inline constexpr std::array mma_tiles_1{Tile{1, 2, 0, 1, 1, 4, 256, 2},   // 16 x 16
-                                        Tile{1, 2, 0, 1, 1, 8, 512, 3},   // 16 x 16
-                                        Tile{2, 2, 0, 1, 1, 8, 512, 3},   // 32 x 16
-                                        Tile{2, 4, 0, 2, 1, 2, 256, 3},   // 64 x 32
-                                        Tile{2, 4, 0, 2, 2, 1, 128, 3},   // 64 x 64
-                                        Tile{2, 8, 0, 4, 2, 1, 128, 3}};  // 128 x 128
-inline constexpr std::array mma_tiles_3{Tile{1, 1, 0, 1, 1, 4, 256, 2},   // 16 x 8
-                                        Tile{1, 1, 0, 1, 1, 8, 512, 3},   // 16 x 8
-                                        Tile{2, 1, 0, 1, 1, 8, 512, 3},   // 32 x 8
-                                        Tile{4, 1, 0, 1, 1, 4, 256, 3},   // 64 x 8
-                                        Tile{2, 2, 0, 2, 1, 2, 256, 3},   // 64 x 16
-                                        Tile{2, 2, 0, 4, 2, 1, 128, 3}};  // 128 x 32
+inline constexpr std::array mma_tiles_1{Tile{1, 2, 0, 0, 1, 1, 4, 256, 2, 4},   // 16 x 16
+                                        Tile{1, 1, 0, 0, 1, 1, 8, 512, 3, 2},   // 16 x 8
+                                        Tile{1, 2, 0, 0, 1, 1, 8, 512, 3, 2},   // 16 x 16
+                                        Tile{2, 2, 0, 0, 1, 1, 8, 512, 3, 2},   // 32 x 16
+                                        Tile{2, 4, 0, 0, 2, 1, 2, 256, 3, 2},   // 64 x 32
+                                        Tile{2, 4, 0, 0, 2, 2, 1, 128, 3, 2},   // 64 x 64
+                                        Tile{2, 8, 0, 0, 4, 2, 1, 128, 3, 1}};  // 128 x 128
+inline constexpr std::array mma_tiles_3{Tile{1, 1, 0, 0, 1, 1, 4, 256, 2, 4},   // 16 x 8
+                                        Tile{1, 1, 0, 0, 1, 1, 8, 512, 3, 2},   // 16 x 8
+                                        Tile{2, 1, 0, 0, 1, 1, 8, 512, 3, 2},   // 32 x 8
+                                        Tile{2, 1, 0, 0, 2, 1, 4, 256, 3, 1},   // 64 x 8
+                                        Tile{2, 2, 0, 0, 2, 1, 4, 256, 3, 1},   // 64 x 16
+                                        Tile{2, 2, 0, 0, 4, 2, 1, 128, 3, 1}};  // 128 x 32
 inline constexpr std::array mma_tiles_4 = mma_tiles_3;
+
+/// Three products a product take more registers: no room for two blocks of 32 rows.
+inline constexpr auto tf32x3_tiles_3 = [] {
+  auto tiles = mma_tiles_3;
+  tiles[2].blocks = 1;
+  return tiles;
+}();
+inline constexpr auto tf32x3_tiles_4 = tf32x3_tiles_3;
 
 inline std::span<const Tile> tiles(Product product, int gates) {
   if (product == Product::ffma) {
@@ -115,6 +136,7 @@ inline std::span<const Tile> tiles(Product product, int gates) {
     return ffma_tiles_4;
   }
   if (gates == 1) return mma_tiles_1;
+  if (product == Product::tf32x3) return gates == 3 ? tf32x3_tiles_3 : tf32x3_tiles_4;
   if (gates == 3) return mma_tiles_3;
   return mma_tiles_4;
 }
