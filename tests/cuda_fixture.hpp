@@ -120,11 +120,12 @@ class Gpu : public testing::Test {
   }
   /// Calls of one kernel, each compared with the reference; a stateful problem goes on from its
   /// last.
-  void check(const Impl& impl, const Problem& p, bool graph, int calls, std::mt19937& random) {
+  void check(const Impl& impl, const Problem& p, bool graph, int calls, std::mt19937& random,
+             const Options& options = {}) {
     SCOPED_TRACE(full_name(impl) + (graph ? " graph " : " ") + id(p));
     const auto inputs = random_inputs(p, random);
     DeviceProblem device(*session, p, inputs);
-    auto kernel = impl.make(p, device.tensors, {});
+    auto kernel = impl.make(p, device.tensors, options);
     auto recorded = graph ? session->record(*kernel) : nullptr;
     Kernel& launched = graph ? *recorded : *kernel;
     const double tolerance = tolerance_for(p, Protocol{}).value;
