@@ -29,6 +29,24 @@ TEST_F(GpuImpls, AgreeWithTheReferenceOnLargerSizes) {
   }
 }
 
+/// What make chooses by time elsewhere is told here: whichever is faster, each is right.
+TEST_F(GpuImpls, CublasAgreesInEverySchedule) {
+  const Impl& impl = *Registry::instance().find("cuda:cublas");
+  std::mt19937 random(12);
+  for (int k = 0; k < 60; ++k) {
+    Problem p = random_problem(random, small_sizes);
+    p.dtype = static_cast<Dtype>(k % 4);
+    p.layers = 1 + k % 7;
+    for (const char* schedule : {"layers", "wavefront"})
+      for (const char* streams : {"1", "2"}) {
+        const Options options{.more = {{"schedule", schedule}, {"streams", streams}}};
+        const bool same = p.directions == 2 ? schedule[0] == 'w' : streams[0] == '2';
+        if (!same) check(impl, p, k % 2, p.stateful ? 3 : 1, random, options);
+      }
+    if (HasFatalFailure()) return;
+  }
+}
+
 /// cuDNN takes a problem or refuses it in its own words; what it takes is right.
 TEST_F(GpuImpls, PeersAgreeOrRefuse) {
   std::mt19937 random(10);

@@ -65,6 +65,17 @@ TEST_F(CudaModule, SaysWhatCublasCannotCount) {
   EXPECT_NE(reason->find("2^31"), std::string::npos);
 }
 
+TEST_F(CudaModule, SaysWhichWordsTheOptionsOfCublasTake) {
+  const Impl* impl = Registry::instance().find("cuda:cublas");
+  const Problem p = parse_id("gru_b1_t2_i3_h4_l2_f32");
+  for (const char* option : {"schedule", "streams"}) try {
+      impl->make(p, {}, {.more = {{option, "sideways"}}});
+      FAIL() << option << " took any word";
+    } catch (const UsageError& refusal) {
+      EXPECT_NE(std::string(refusal.what()).find("not 'sideways'"), std::string::npos);
+    }
+}
+
 /// The two references on one problem: every output, every element.
 void compare_references(Session& session, const Problem& p, std::mt19937& random) {
   const auto inputs = random_inputs(p, random);

@@ -22,13 +22,22 @@ using CublasGemmEx = cublasStatus_t(cublasHandle_t, cublasOperation_t, cublasOpe
                                     cudaDataType c_type, int ldc, cublasComputeType_t compute,
                                     cublasGemmAlgo_t algorithm);
 
+/// The same for cublasGemmStridedBatchedEx.
+using CublasGemmStridedBatchedEx = cublasStatus_t(
+    cublasHandle_t, cublasOperation_t, cublasOperation_t, int m, int n, int k, const void* alpha,
+    const void* a, cudaDataType a_type, int lda, long long a_stride, const void* b,
+    cudaDataType b_type, int ldb, long long b_stride, const void* beta, void* c,
+    cudaDataType c_type, int ldc, long long c_stride, int count, cublasComputeType_t compute,
+    cublasGemmAlgo_t algorithm);
+
 /// The functions used here, of the major version this was compiled against: X(type, name).
-#define RNNBENCH_CUBLAS_FUNCTIONS(X)                     \
-  X(decltype(&::cublasCreate), cublasCreate)             \
-  X(decltype(&::cublasDestroy), cublasDestroy)           \
-  X(decltype(&::cublasSetStream), cublasSetStream)       \
-  X(decltype(&::cublasSetWorkspace), cublasSetWorkspace) \
-  X(CublasGemmEx*, cublasGemmEx)                         \
+#define RNNBENCH_CUBLAS_FUNCTIONS(X)                         \
+  X(decltype(&::cublasCreate), cublasCreate)                 \
+  X(decltype(&::cublasDestroy), cublasDestroy)               \
+  X(decltype(&::cublasSetStream), cublasSetStream)           \
+  X(decltype(&::cublasSetWorkspace), cublasSetWorkspace)     \
+  X(CublasGemmEx*, cublasGemmEx)                             \
+  X(CublasGemmStridedBatchedEx*, cublasGemmStridedBatchedEx) \
   X(decltype(&::cublasGetStatusString), cublasGetStatusString)
 
 struct CublasApi {

@@ -1,16 +1,10 @@
-// C = A · Wᵀ through cuBLAS in every number format, by the faster of two ways of handing over W.
-// Sums are in f32; f32 itself is multiplied without TF32.
-//
-// Why a choice: for products of few rows cuBLAS picks its kernel by the shapes and transpositions
-// it is given, and picks badly at times. On an H200, W [768, 256] times 10 rows took 25 us as it
-// lies and 5 us from a transposed copy; W [1024, 256] times 10 rows took 3 us as it lies and 4 us
-// from the copy.
+// C = A · Wᵀ through cuBLAS in every number format, singly or in strided batches, with W as it lies
+// or transposed. Sums are in f32; f32 itself is multiplied without TF32.
 #pragma once
 
 #include <algorithm>
 
 #include "impls/common/cublas.cuh"
-#include "impls/common/cuda_graph.cuh"
 #include "impls/common/formats.cuh"
 
 namespace rnnbench {
@@ -18,9 +12,13 @@ namespace rnnbench {
 /// How the weights lie that cuBLAS is given: [n, k] as they came, or a transposed copy [k, n].
 enum class WeightForm { given, transposed };
 
-/// Sizes of one product. a: [m, k], rows lda apart; w: [n, k]; c: [m, n].
+/// Sizes of a product. a: [m, k], rows lda apart; w: [n, k]; c: [m, n]. `count` of them make a
+/// batch: the next one's a and c are a_stride and c_stride elements on, its w follows at once (n *
+/// k).
 struct ProductShape {
   std::int64_t m, n, k, lda;
+  int count = 1;
+  std::int64_t a_stride = 0, c_stride = 0;
 };
 
 template <class T>
@@ -43,10 +41,24 @@ void cublas_multiply(cublasHandle_t handle, Dtype dtype, const ProductShape& s, 
                      const T* w, WeightForm form, Out* c, float beta = 0) {
   const float one = 1;
   const bool given = form == WeightForm::given;
-  RNNBENCH_CUBLAS(cublasGemmEx(handle, given ? CUBLAS_OP_T : CUBLAS_OP_N, CUBLAS_OP_N, int(s.n),
-                               int(s.m), int(s.k), &one, w, cuda_type<T>, int(given ? s.k : s.n), a,
-                               cuda_type<T>, int(s.lda), &beta, c, cuda_type<Out>, int(s.n),
-                               compute_type(dtype), CUBLAS_GEMM_DEFAULT));
+  const auto transposition = given ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const int m = int(s.m), n = int(s.n), k = int(s.k), lda = int(s.lda), ldw = given ? k : n;
+  if (s.count == 1)
+    RNNBENCH_CUBLAS(cublasGemmEx(handle, transposition, CUBLAS_OP_N, n, m, k, &one, w, cuda_type<T>,
+                                 ldw, a, cuda_type<T>, lda, &beta, c, cuda_type<Out>, n,
+                                 compute_type(dtype), CUBLAS_GEMM_DEFAULT));
+  else
+    RNNBENCH_CUBLAS(cublasGemmStridedBatchedEx(handle, transposition, CUBLAS_OP_N, n, m, k, &one, w,
+                                               cuda_type<T>, ldw, s.n * s.k, a, cuda_type<T>, lda,
+                                               s.a_stride, &beta, c, cuda_type<Out>, n, s.c_stride,
+                                               s.count, compute_type(dtype), CUBLAS_GEMM_DEFAULT));
+}
+
+/// Every row of y becomes the bias, for a product that adds to it. y: [count, outputs].
+template <class T>
+__global__ void fill_rows(T* y, const T* bias, std::int64_t count, int outputs) {
+  const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (index < count * outputs) y[index] = bias[index % outputs];
 }
 
 template <class T>
@@ -66,52 +78,20 @@ __global__ void transpose_kernel(const T* from, T* to, int rows, int columns) {
   }
 }
 
-/// w: [rows, columns] as [columns, rows].
+/// Every matrix [rows, columns] of w as [columns, rows].
 template <class T>
-DeviceArray<T> transposed_copy(const T* w, std::int64_t rows, std::int64_t columns,
+DeviceArray<T> transposed_copy(const DeviceArray<T>& w, std::int64_t rows, std::int64_t columns,
                                cudaStream_t stream) {
-  DeviceArray<T> copy(std::size_t(rows * columns));
+  DeviceArray<T> copy(w.size());
   const dim3 grid(blocks_for(std::size_t(columns), 32),
                   std::min(blocks_for(std::size_t(rows), 32), 65535u));
-  transpose_kernel<T><<<grid, dim3(32, 8), 0, stream>>>(w, copy.get(), int(rows), int(columns));
-  RNNBENCH_LAUNCHED(transpose_kernel);
+  for (std::size_t at = 0; at < w.size(); at += std::size_t(rows * columns)) {
+    const T* from = w.get() + at;
+    T* to = copy.get() + at;
+    transpose_kernel<<<grid, dim3(32, 8), 0, stream>>>(from, to, int(rows), int(columns));
+    RNNBENCH_LAUNCHED(transpose_kernel);
+  }
   return copy;
-}
-
-/// The faster form on this device, by trying both; `given` unless the copy gains 2 % and fits twice
-/// into free memory. Tried as graphs: small products are faster than the host can launch them.
-/// Overwrites c. For make: allocates and waits.
-template <class T, class Out>
-WeightForm faster_form(CublasHandle& handle, Dtype dtype, const ProductShape& s, const T* a,
-                       const T* w, Out* c, cudaStream_t stream) {
-  std::size_t available = 0, total = 0;
-  RNNBENCH_CUDA(cudaMemGetInfo(&available, &total));
-  if (available / 2 < std::size_t(s.n * s.k) * sizeof(T)) return WeightForm::given;
-  const DeviceArray<T> copy = transposed_copy(w, s.n, s.k, stream);
-  handle.use(stream);
-  const int calls = double(s.m) * double(s.n) * double(s.k) > 1e9 ? 1 : 20;
-  const auto least_seconds = [&](WeightForm form) {
-    const auto call = [&] {
-      cublas_multiply(handle, dtype, s, a, form == WeightForm::given ? w : copy.get(), form, c);
-    };
-    call();  // loads the library's kernel, which a capture may not
-    CudaGraph graph(stream, [&] {
-      for (int i = 0; i < calls; ++i) call();
-    });
-    CudaEvent start, stop;
-    double least = 1e30;
-    for (int round = 0; round < 4; ++round) {
-      RNNBENCH_CUDA(cudaEventRecord(start, stream));
-      graph.launch(stream);
-      RNNBENCH_CUDA(cudaEventRecord(stop, stream));
-      RNNBENCH_CUDA(cudaEventSynchronize(stop));
-      if (round > 0) least = std::min(least, seconds_between(start, stop));
-    }
-    return least;
-  };
-  const double given = least_seconds(WeightForm::given);
-  return least_seconds(WeightForm::transposed) < 0.98 * given ? WeightForm::transposed
-                                                              : WeightForm::given;
 }
 
 }  // namespace rnnbench
