@@ -11,10 +11,10 @@
 #include <array>
 #include <cmath>
 
-#include "impls/common/cublas_product.cuh"
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/layer_stack.cuh"
 #include "impls/common/nvtx.cuh"
+#include "impls/common/packed_product.cuh"
 #include "impls/cuda/fused/kernels.hpp"
 #include "impls/cuda/fused/plan.hpp"
 
@@ -89,7 +89,7 @@ class Fused final : public Kernel {
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         jobs_.push_back(job_of(layer, direction));
-    if (plan.form == Form::hoisted) choose_forms();
+    if (plan.form == Form::hoisted) make_input_products();
   }
 
   void launch(Stream stream) override {
@@ -126,6 +126,7 @@ class Fused final : public Kernel {
     else if (p_.directions == 2)
       text += ", both directions in each launch";
     if (plan_.product == fused::Product::tf32x3) text += ", 3xTF32 products";
+    if (first_input_) text += ", input products: " + first_input_->note();
     if (head_kernel_) text += ", head in one launch (" + head_tile_ + ")";
     return text;
   }
@@ -133,6 +134,7 @@ class Fused final : public Kernel {
  private:
   bool is_wavefront() const { return plan_.form == Form::in_kernel && p_.directions == 1; }
   std::int64_t rows_of_gates() const { return gates(p_.cell) * p_.hidden; }
+  std::int64_t row_of_gates() const { return p_.directions * rows_of_gates(); }
   std::size_t place(int layer, int direction) const {
     return std::size_t(layer * p_.directions + direction);
   }
@@ -159,9 +161,7 @@ class Fused final : public Kernel {
         own = DeviceArray<T>(state_ * std::size_t(p_.seq * p_.directions));
     }
     if (plan_.form == Form::hoisted)
-      for (int direction = 0; direction < p_.directions; ++direction)
-        gates_[std::size_t(direction)] =
-            DeviceArray<float>(std::size_t(p_.seq * p_.batch * rows_of_gates()));
+      gates_ = DeviceArray<float>(std::size_t(p_.seq * p_.batch * row_of_gates()));
   }
 
   static bool wide(const void* pointer, std::initializer_list<std::int64_t> strides) {
@@ -212,9 +212,9 @@ class Fused final : public Kernel {
 
   void place_input(Job& job, int layer, int direction) {
     if (plan_.form == Form::hoisted) {
-      const auto lies = layer == 0 ? sequence_strides(p_, rows_of_gates())
-                                   : SequenceStrides{p_.batch * rows_of_gates(), rows_of_gates()};
-      job.gates = gates_[std::size_t(direction)].get();
+      const auto lies = layer == 0 ? sequence_strides(p_, row_of_gates())
+                                   : SequenceStrides{p_.batch * row_of_gates(), row_of_gates()};
+      job.gates = gates_.get() + direction * rows_of_gates();
       job.gates_step = lies.step, job.gates_row = lies.batch;
       return;
     }
@@ -256,9 +256,12 @@ class Fused final : public Kernel {
 
   void one_layer(int layer, cudaStream_t stream) {
     const NvtxRange range("layer");
-    if (plan_.form == Form::hoisted)
-      for (int direction = 0; direction < p_.directions; ++direction)
-        input_product(layer, direction, stream);
+    if (plan_.form == Form::hoisted) {
+      lane_->use(stream);
+      const auto& product = layer == 0 ? first_input_ : inner_input_;
+      product->launch(*lane_, layer_input(layer), std::max(0, layer - 1), gates_.get());
+      follows_step_ = false;
+    }
     const std::size_t first = place(layer, 0);
     for (std::int64_t step = 0; step < p_.seq; ++step)
       run_jobs(first, first + std::size_t(p_.directions), step, stream);
@@ -276,42 +279,31 @@ class Fused final : public Kernel {
     }
   }
 
-  ProductShape input_shape(int layer) const {
-    const std::int64_t features = layer == 0 ? p_.input : p_.directions * p_.hidden;
-    return {p_.seq * p_.batch, rows_of_gates(), features, features};
-  }
   const T* layer_input(int layer) {
     return layer == 0 ? static_cast<const T*>(t_.x) : sequence(layer - 1);
   }
 
-  void choose_forms() {
-    handle_.emplace();
-    const CudaStream side;
-    WeightForm form = WeightForm::given;
-    for (int layer = 0; layer < p_.layers; ++layer) {
-      const ProductShape shape = input_shape(layer);
-      const auto* w = static_cast<const T*>(t_.layers[place(layer, 0)].w_ih);
-      if (layer < 2)
-        form = faster_form(*handle_, p_.dtype, shape, layer_input(layer), w, gates_[0].get(), side);
-      for (int direction = 0; direction < p_.directions; ++direction) {
-        const auto* own = static_cast<const T*>(t_.layers[place(layer, direction)].w_ih);
-        forms_.push_back(form);
-        copies_.push_back(form == WeightForm::transposed
-                              ? transposed_copy(own, shape.n, shape.k, side)
-                              : DeviceArray<T>());
-      }
-    }
-    RNNBENCH_CUDA(cudaStreamSynchronize(side));
+  void make_input_products() {
+    const CudaStream own;
+    lane_ = std::make_unique<ProductLane>();
+    lane_->use(own);
+    first_input_ = input_products(0, 1, own);
+    if (p_.layers > 1) inner_input_ = input_products(1, p_.layers - 1, own);
+    RNNBENCH_CUDA(cudaStreamSynchronize(own));
   }
 
-  void input_product(int layer, int direction, cudaStream_t stream) {
-    handle_->use(stream);
-    const std::size_t own = place(layer, direction);
-    const auto* w =
-        copies_[own].get() ? copies_[own].get() : static_cast<const T*>(t_.layers[own].w_ih);
-    cublas_multiply(*handle_, p_.dtype, input_shape(layer), layer_input(layer), w, forms_[own],
-                    gates_[std::size_t(direction)].get());
-    follows_step_ = false;
+  /// For `count` layers of one shape: place k is layer first + k, its directions stacked.
+  std::unique_ptr<PackedProduct<T, float>> input_products(int first, int count,
+                                                          cudaStream_t stream) {
+    constexpr int tries = 4;  // of cublasLt's algorithms: once a layer, it is one launch of many
+    const std::int64_t features = first == 0 ? p_.input : p_.directions * p_.hidden;
+    std::vector<Piece> pieces;
+    for (std::size_t k = place(first, 0); k < place(first + count, 0); ++k)
+      pieces.push_back({t_.layers[k].w_ih, rows_of_gates() * features});
+    const ProductShape shape{p_.seq * p_.batch, row_of_gates(), features, features};
+    return std::make_unique<PackedProduct<T, float>>(*lane_, p_.dtype, shape, layer_input(first),
+                                                     joined<T>(pieces, stream), gates_.get(),
+                                                     tries);
   }
 
   void keep_state(cudaStream_t stream) {
@@ -338,14 +330,13 @@ class Fused final : public Kernel {
   DeviceArray<T> rings_, h_now_, h_next_, c_now_, c_next_;
   DeviceArray<float> c_;
   std::array<DeviceArray<T>, 2> sequences_;
-  std::array<DeviceArray<float>, 2> gates_;  // by direction: [T, B, G*H] or as x lies
-  std::vector<Job> jobs_;                    // layer * D + direction
+  DeviceArray<float> gates_;  // [T, B, D*G*H], or as x lies
+  std::vector<Job> jobs_;     // layer * D + direction
   Job head_job_;
   std::optional<StepKernel> head_kernel_;
   std::string head_tile_;
-  std::optional<CublasHandle> handle_;
-  std::vector<WeightForm> forms_;  // of W_ih for cuBLAS, like jobs_
-  std::vector<DeviceArray<T>> copies_;
+  std::unique_ptr<ProductLane> lane_;  // of the hoisted products
+  std::unique_ptr<PackedProduct<T, float>> first_input_, inner_input_;
 };
 
 std::string option(const Options& options, const char* name) {
