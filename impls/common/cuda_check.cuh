@@ -109,6 +109,15 @@ inline double seconds_between(cudaEvent_t start, cudaEvent_t stop) {
   return milliseconds * 1e-3;
 }
 
+/// Compute capability of the current device times ten: 90 for 9.0.
+inline int current_cc() {
+  int device = 0, major = 0, minor = 0;
+  RNNBENCH_CUDA(cudaGetDevice(&device));
+  RNNBENCH_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  RNNBENCH_CUDA(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
+  return 10 * major + minor;
+}
+
 /// Blocks of `threads` that cover `work`.
 inline unsigned blocks_for(std::size_t work, unsigned threads) {
   return static_cast<unsigned>((work + threads - 1) / threads);

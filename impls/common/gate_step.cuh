@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "impls/cells/cells.hpp"
+#include "impls/common/async_copy.cuh"
 #include "impls/common/cuda_check.cuh"
 #include "impls/common/formats.cuh"
 
@@ -43,6 +44,7 @@ __global__ void gate_step_kernel(GateStep<T> s) {
   const float* const hidden = s.hidden_gates + part * s.hidden_part + row * s.hidden_row;
   const std::int64_t bias = std::int64_t{part} * CellT::gates * s.hidden;
   const std::int64_t state = std::int64_t{part} * s.batch * s.hidden + index;
+  wait_for_previous_launch();  // for the products; launched before they are done where it may be
   // Everything is loaded before anything is used: the latency of one load, not of one a gate.
   float x[CellT::gates], a[CellT::gates], b_x[CellT::gates], b_a[CellT::gates];
 #pragma unroll
@@ -67,13 +69,23 @@ __global__ void gate_step_kernel(GateStep<T> s) {
     s.output[part * s.output_part + row * s.output_row + unit] = from_f32<T>(h);
 }
 
+/// To follow the products in `stream`. `overlap` (from CC 9.0 on): the launch itself goes on beside
+/// them.
 template <class T>
-void launch_gate_step(Cell cell, const GateStep<T>& s, int parts, cudaStream_t stream) {
-  const dim3 grid(blocks_for(std::size_t{s.batch} * s.hidden, gate_threads), unsigned(parts));
+void launch_gate_step(Cell cell, const GateStep<T>& s, int parts, bool overlap,
+                      cudaStream_t stream) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks_for(std::size_t{s.batch} * s.hidden, gate_threads), unsigned(parts));
+  config.blockDim = dim3(gate_threads);
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = overlap ? 1 : 0;
   with_cell(cell, [&](auto policy) {
-    gate_step_kernel<decltype(policy), T><<<grid, gate_threads, 0, stream>>>(s);
+    RNNBENCH_CUDA(cudaLaunchKernelEx(&config, gate_step_kernel<decltype(policy), T>, s));
   });
-  RNNBENCH_LAUNCHED(gate_step_kernel);
 }
 
 }  // namespace rnnbench

@@ -34,6 +34,7 @@ class Cublas final : public Kernel {
   Cublas(const Problem& p, const Tensors& t, const std::vector<Schedule>& schedules)
       : p_(p),
         t_(t),
+        overlap_(current_cc() >= 90),
         stack_(p, t),
         input_gates_(std::size_t(p.seq * p.batch * p.directions * rows())),
         b_ih_(packed_biases(&LayerWeights::b_ih)),
@@ -247,7 +248,7 @@ class Cublas final : public Kernel {
                          .output_row = out.batch,
                          .batch = unsigned(p_.batch),
                          .hidden = unsigned(p_.hidden)},
-                        parts, lane.stream());
+                        parts, overlap_, lane.stream());
   }
 
   /// Step w - layer of every layer that has one. The products are those of all layers also where
@@ -284,7 +285,7 @@ class Cublas final : public Kernel {
          .first_output = last - first,
          .batch = unsigned(p_.batch),
          .hidden = unsigned(p_.hidden)},
-        last - first + 1, main_.stream());
+        last - first + 1, overlap_, main_.stream());
   }
 
   const T* head_input() const { return stack_.output(p_.layers - 1) + head_rows(p_).first; }
@@ -293,6 +294,7 @@ class Cublas final : public Kernel {
   Tensors t_;
   CudaStream own_, side_;  // own_: of make
   CudaEvent event_{cudaEventDisableTiming};
+  bool overlap_;  // launches may begin before the one before is done
   LayerStack<T> stack_;
   DeviceArray<float> input_gates_;   // [T, B, D*G*H] or [B, T, D*G*H], as x lies
   DeviceArray<float> hidden_gates_;  // [D, B, G*H]; wavefront: [L, B, 2*G*H]
