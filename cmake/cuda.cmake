@@ -23,11 +23,15 @@ enable_language(CUDA)
 # chips can run.
 if(NOT architectures_given AND NOT DEFINED ENV{CUDAARCHS})
   if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.8)
-    set(architectures 80-real 86-real 89-real 90)
+    set(architectures 80-real 86-real 89-real 90a-real 90-virtual)
   else()
-    set(architectures 80-real 86-real 89-real 90-real 100-real 120)
+    set(architectures 80-real 86-real 89-real 90a-real 100-real 120)
   endif()
   set(CMAKE_CUDA_ARCHITECTURES ${architectures} CACHE STRING "CUDA architectures" FORCE)
+endif()
+# wgmma exists in sm_90a alone: kernels on it are there where it is named.
+if("${CMAKE_CUDA_ARCHITECTURES}" MATCHES "90a")
+  add_compile_definitions(RNNBENCH_SM_90A)
 endif()
 foreach(kind STANDARD EXTENSION)  # CMake before 3.25.2 does not know CUDA 20
   if(NOT CMAKE_CUDA20_${kind}_COMPILE_OPTION)

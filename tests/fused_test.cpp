@@ -40,7 +40,7 @@ TEST(FusedPlan, TilesAddUpAndFitTheirChips) {
       for (const auto& tile : fused::tiles(product, gates)) {
         const std::string name = name_of(tile, product);
         EXPECT_TRUE(tile.warps() == 4 || tile.warps() == 8) << name;
-        EXPECT_TRUE(tile.stages == 2 || tile.stages == 3) << name;
+        EXPECT_GE(tile.stages, 2) << name;
         EXPECT_EQ(tile.chunk_bytes % (tile.warps_k * (product == Product::ffma ? 16 : 64)), 0);
         EXPECT_EQ(fused::Tile::from_code(tile.code()), tile) << name;
         // What one block may have on CC 8.6, 8.9 and 12.0: 99 KiB.
@@ -73,7 +73,7 @@ TEST(FusedPlan, FourCandidatesWithTheConservativeTileAndTheModelsChoiceFirst) {
       ASSERT_GE(chosen.size(), 2u);
       EXPECT_EQ(chosen.front().config(), all.front().config());
       EXPECT_TRUE(std::any_of(chosen.begin(), chosen.end(), [&](const auto& plan) {
-        return plan.tile == fused::tiles(product, gates(p.cell)).front();
+        return plan.tile == fused::AnyTile(fused::tiles(product, gates(p.cell)).front());
       }));
       for (const auto& plan : chosen)
         EXPECT_EQ(fused::plan_named(plan.config(), p, an_h200(), product).config(), plan.config());
@@ -86,7 +86,7 @@ TEST(FusedPlan, UnknownWordsNameWhatThereIs) {
     fused::plan_named("in-kernel-1x1x1-w1-s1", p, an_h200(), Product::ffma);
     FAIL();
   } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("hoisted-16x8x128-w8-s3"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("hoisted-16x8x128-w8-s4"), std::string::npos);
   }
   EXPECT_THROW(fused::product_for(Dtype::f16, "3xtf32"), UsageError);
   EXPECT_THROW(fused::product_for(Dtype::f32, "tf32"), UsageError);
@@ -100,9 +100,11 @@ TEST_F(GpuFused, EveryTileOfEveryFormAgreesWithTheReference) {
   ASSERT_NE(impl, nullptr);
   std::mt19937 random(11);
   for (const Product product : products)
-    for (const char* text : {"rnn_relu_b131_t3_i37_h141_l2_f32_head9-every",
-                             "gru-bi_b67_t3_i64_h72_l2_f32", "lstm_b131_t3_i72_h40_l3_f32_btc",
-                             "gru_b9_t4_i130_h264_l2_f32_nobias", "lstm-bi_b3_t2_i65_h33_l1_f32"}) {
+    for (const char* text :
+         {"rnn_relu_b131_t3_i37_h141_l2_f32_head9-every", "gru-bi_b67_t3_i64_h72_l2_f32",
+          "lstm_b131_t3_i72_h40_l3_f32_btc", "gru_b9_t4_i130_h264_l2_f32_nobias",
+          "lstm_b300_t3_i64_h200_l2_f32", "rnn_tanh_b130_t2_i136_h264_l2_f32_head72-last",
+          "gru_b70_t2_i72_h136_l2_f32_btc", "lstm-bi_b3_t2_i65_h33_l1_f32"}) {
       Problem p = with_all_outputs(parse_id(text));
       p.dtype = dtype_of(product);
       for (const auto& plan : fused::plans(p, info, product)) {

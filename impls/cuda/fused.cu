@@ -16,6 +16,7 @@
 #include "impls/common/nvtx.cuh"
 #include "impls/common/packed_product.cuh"
 #include "impls/cuda/fused/kernels.hpp"
+#include "impls/cuda/fused/maps.hpp"
 #include "impls/cuda/fused/plan.hpp"
 
 namespace rnnbench {
@@ -26,41 +27,75 @@ using fused::Form;
 using fused::Job;
 using fused::Plan;
 
-/// A compiled step kernel, allowed the shared memory that it needs.
+/// A compiled step kernel of one tile, and the tensor maps that it needs if it is on wgmma.
 class StepKernel {
  public:
-  StepKernel(fused::Product product, int gates, const fused::Tile& tile) : tile_(tile) {
-    for (const auto& kernel : fused::kernels(product))
-      if (kernel.gates == gates && kernel.tile == tile) function_ = kernel.function;
-    if (!function_) throw Error("no kernel was compiled for tile " + name_of(tile, product));
-    shared_ = tile.shared_bytes(gates, fused::slots_of(gates));
+  StepKernel(const fused::AnyTile& tile, fused::Product product, int gates)
+      : tile_(tile), product_(product), gates_(gates) {
+    if (const auto* const wide = std::get_if<fused::WideTile>(&tile)) {
+      for (const auto& kernel : fused::wide_kernels())
+        if (kernel.product == product && kernel.gates == gates && kernel.tile == *wide)
+          function_ = kernel.function;
+      shared_ = wide->shared_bytes(fused::slots_of(gates));
+      threads_ = wide->threads(), cluster_ = wide->cluster;
+    } else {
+      const auto& narrow = std::get<fused::Tile>(tile);
+      for (const auto& kernel : fused::kernels(product))
+        if (kernel.gates == gates && kernel.tile == narrow) function_ = kernel.function;
+      shared_ = narrow.shared_bytes(gates, fused::slots_of(gates));
+      threads_ = narrow.threads();
+    }
+    if (!function_) throw Error("no kernel was compiled for tile " + name());
     RNNBENCH_CUDA(
         cudaFuncSetAttribute(function_, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_));
   }
 
-  /// The first `count` jobs. `overlap`: may begin before the launch before it is done.
-  void launch(const fused::Launch& what, int count, bool overlap, cudaStream_t stream) const {
+  /// Tells it all jobs, of which each launch names some; waits.
+  void set_jobs(const std::vector<Job>& jobs) {
+    const auto* const wide = std::get_if<fused::WideTile>(&tile_);
+    if (!wide) return;
+    std::vector<fused::JobMaps> maps;
+    for (const Job& job : jobs) maps.push_back(maps_of(job, gates_, *wide, product_));
+    maps_ = DeviceArray<fused::JobMaps>(maps.size());
+    RNNBENCH_CUDA(cudaMemcpy(maps_.get(), maps.data(), maps_.bytes(), cudaMemcpyHostToDevice));
+  }
+
+  /// `count` jobs, from job `first` on. `overlap`: may begin before the launch before it is done.
+  void launch(const fused::Launch& what, std::size_t first, std::size_t count, bool overlap,
+              cudaStream_t stream) const {
     const Job& job = what.jobs[0];
+    const auto [block_m, block_n] = std::visit(
+        [](const auto& kind) { return std::pair(kind.block_m(), kind.block_n()); }, tile_);
+    const unsigned across = blocks_for(std::size_t(job.hidden), unsigned(block_n));
+    std::array<cudaLaunchAttribute, 2> attributes{};
+    attributes[0].id = cudaLaunchAttributeClusterDimension;
+    attributes[0].val.clusterDim = {cluster_, 1, 1};
+    attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[1].val.programmaticStreamSerializationAllowed = 1;
+    const unsigned skipped = cluster_ == 1 ? 1 : 0;
     cudaLaunchConfig_t config{};
-    config.gridDim =
-        dim3(blocks_for(std::size_t(job.hidden), unsigned(tile_.block_n())),
-             blocks_for(std::size_t(job.rows), unsigned(tile_.block_m())), unsigned(count));
-    config.blockDim = dim3(unsigned(tile_.threads()));
+    config.gridDim = dim3((across + cluster_ - 1) / cluster_ * cluster_,
+                          blocks_for(std::size_t(job.rows), unsigned(block_m)), unsigned(count));
+    config.blockDim = dim3(unsigned(threads_));
     config.dynamicSmemBytes = std::size_t(shared_);
     config.stream = stream;
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
-    config.attrs = &attribute;
-    config.numAttrs = overlap ? 1 : 0;
-    std::array<void*, 1> arguments{const_cast<fused::Launch*>(&what)};
+    config.attrs = attributes.data() + skipped;
+    config.numAttrs = (overlap ? 2 : 1) - skipped;
+    const fused::JobMaps* maps = maps_.get() + first;
+    std::array<void*, 2> arguments{const_cast<fused::Launch*>(&what), &maps};
     RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
   }
 
+  std::string name() const { return name_of(tile_, product_); }
+
  private:
-  fused::Tile tile_;
+  fused::AnyTile tile_;
+  fused::Product product_;
+  int gates_;
   const void* function_ = nullptr;
-  int shared_ = 0;
+  int shared_ = 0, threads_ = 0;
+  unsigned cluster_ = 1;
+  DeviceArray<fused::JobMaps> maps_;
 };
 
 template <class T>
@@ -73,7 +108,7 @@ class Fused final : public Kernel {
         plan_(plan),
         why_(std::move(why)),
         overlap_(device.cc >= 90),
-        kernel_(plan.product, gates(p.cell), plan.tile),
+        kernel_(plan.tile, plan.product, gates(p.cell)),
         state_(std::size_t(p.batch * p.hidden)) {
     const NvtxRange range("make fused");
     const std::size_t places = std::size_t(p.layers * p.directions);
@@ -89,6 +124,7 @@ class Fused final : public Kernel {
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         jobs_.push_back(job_of(layer, direction));
+    kernel_.set_jobs(jobs_);
     if (plan.form == Form::hoisted) make_input_products();
   }
 
@@ -107,7 +143,7 @@ class Fused final : public Kernel {
     if (p_.head_at != HeadAt::none) {
       fused::Launch head{};
       head.jobs[0] = head_job_;
-      head_kernel_->launch(head, 1, overlap_, main);
+      head_kernel_->launch(head, 0, 1, overlap_, main);
     }
     if (p_.stateful) keep_state(main);
   }
@@ -127,7 +163,7 @@ class Fused final : public Kernel {
       text += ", both directions in each launch";
     if (plan_.product == fused::Product::tf32x3) text += ", 3xTF32 products";
     if (first_input_) text += ", input products: " + first_input_->note();
-    if (head_kernel_) text += ", head in one launch (" + head_tile_ + ")";
+    if (head_kernel_) text += ", head in one launch (" + head_kernel_->name() + ")";
     return text;
   }
 
@@ -249,9 +285,9 @@ class Fused final : public Kernel {
     job.hidden = int(p_.head), job.rows = int(every ? p_.seq * p_.batch : p_.batch);
     job.x_wide = wide(job.x, {job.x_row}) && wide(job.w_ih, {features});
     if (p_.stateful && head_carries()) job.carry_from = job.x, job.carry_to = h_now_.get();
-    const fused::Tile tile = fused::linear_tile(job.rows, p_.head, features, device, plan_.product);
-    head_tile_ = name_of(tile, plan_.product);
-    head_kernel_.emplace(plan_.product, 1, tile);
+    head_kernel_ = std::make_unique<StepKernel>(
+        fused::linear_tile(job.rows, p_.head, features, device, plan_.product), plan_.product, 1);
+    head_kernel_->set_jobs({job});
   }
 
   void one_layer(int layer, cudaStream_t stream) {
@@ -274,7 +310,7 @@ class Fused final : public Kernel {
     for (std::size_t k = first; k < last; k += fused::most_jobs) {
       const auto count = std::min<std::size_t>(last - k, fused::most_jobs);
       std::copy_n(jobs_.begin() + std::ptrdiff_t(k), count, what.jobs);
-      kernel_.launch(what, int(count), overlap_ && follows_step_, stream);
+      kernel_.launch(what, k, count, overlap_ && follows_step_, stream);
       follows_step_ = true;
     }
   }
@@ -333,8 +369,7 @@ class Fused final : public Kernel {
   DeviceArray<float> gates_;  // [T, B, D*G*H], or as x lies
   std::vector<Job> jobs_;     // layer * D + direction
   Job head_job_;
-  std::optional<StepKernel> head_kernel_;
-  std::string head_tile_;
+  std::unique_ptr<StepKernel> head_kernel_;
   std::unique_ptr<ProductLane> lane_;  // of the hoisted products
   std::unique_ptr<PackedProduct<T, float>> first_input_, inner_input_;
 };

@@ -108,4 +108,16 @@ __device__ __forceinline__ void update_unit(const Job& job, const Step& step, in
   }
 }
 
+/// A linear layer hands the state that it has read to the next call, all blocks together. Called by
+/// the first `threads` threads of each.
+template <class T>
+__device__ __forceinline__ void carry_state(const Job& job, int threads) {
+  if (!job.carry_to) return;
+  const std::int64_t count = std::int64_t{job.rows} * job.x_width;
+  const std::int64_t block = blockIdx.y * gridDim.x + blockIdx.x;
+  for (std::int64_t i = block * threads + threadIdx.x; i < count;
+       i += std::int64_t{threads} * gridDim.x * gridDim.y)
+    static_cast<T*>(job.carry_to)[i] = static_cast<const T*>(job.carry_from)[i];
+}
+
 }  // namespace rnnbench::fused

@@ -39,4 +39,15 @@ inline std::span<const StepKernel> kernels(Product product) {
   return bf16_kernels();
 }
 
+/// A kernel on wgmma: __global__ void(Launch, const JobMaps*).
+struct WideKernel {
+  Product product;
+  int gates;
+  WideTile tile;
+  const void* function;
+};
+
+/// None where sm_90a is not among the architectures of the build.
+std::span<const WideKernel> wide_kernels();
+
 }  // namespace rnnbench::fused

@@ -18,46 +18,100 @@ double multiply_adds_per_clock(Product product, int cc) {
   return f16;
 }
 
-constexpr double copy_bytes_per_clock = 32;  // out of L2, an SM
-constexpr double launch_s = 1.4e-6;          // a step after a step, with overlapped launches
+constexpr double copy_bytes_per_clock = 40;  // out of L2, an SM
+constexpr double l2_bytes_per_s = 5e12;      // all SMs together
+constexpr double launch_s = 1.3e-6;          // a step after a step, with overlapped launches
 constexpr double late_launch_s = 2.2e-6;     // without: before CC 9.0
-constexpr double block_s = 0.9e-6;           // first copy, last sums, gates and store of a block
-constexpr double chunk_s = 0.08e-6;          // barrier and latencies of one chunk
-constexpr double gemm_launch_s = 6e-6;
+constexpr double block_s = 0.7e-6;           // first copy, last sums, gates and store of a block
+constexpr double latency_s = 1.1e-6;         // of a copy while all SMs copy
+constexpr double gemm_launch_s = 5e-6;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// One launch of `jobs` products of rows x units (all gates) over the columns `widths`.
-double launch_time(const Tile& tile, int gates, std::int64_t jobs, std::int64_t rows,
-                   std::int64_t units, std::int64_t width, const DeviceInfo& device,
-                   Product product) {
-  const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
+/// What a launch does: `jobs` products of rows x units (all gates) over `width` columns.
+struct Work {
+  int gates;
+  std::int64_t jobs, rows, units, width;
+};
+
+double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
+
+/// A launch of blocks, `rounds` on the busiest SM, each with `compute_s` of products and `bytes` to
+/// copy, of which `depth_bytes` are on their way at a time.
+double launch_time(double blocks, double rounds, double compute_s, double bytes, double l2_bytes,
+                   double depth_bytes, const DeviceInfo& device) {
+  const double copy_s = std::max(bytes / (copy_bytes_per_clock * clock_of(device)),
+                                 latency_s * std::max(0.0, bytes / depth_bytes - 1));
+  return (device.cc >= 90 ? launch_s : late_launch_s) + block_s +
+         std::max({rounds * compute_s, rounds * copy_s, blocks * l2_bytes / l2_bytes_per_s});
+}
+
+double launch_time(const Tile& tile, const Work& work, const DeviceInfo& device, Product product) {
   const std::int64_t blocks =
-      jobs * ceil_div(rows, tile.block_m()) * ceil_div(units, tile.block_n());
+      work.jobs * ceil_div(work.rows, tile.block_m()) * ceil_div(work.units, tile.block_n());
   const auto rounds = double(ceil_div(blocks, std::max(device.units, 1)));
   const std::int64_t chunk = tile.chunk_bytes / element_bytes(product);
-  const std::int64_t chunks = ceil_div(width, chunk);
-  const double k = double(chunks * chunk);
-  // Four warps alone leave an SM's schedulers waiting for their latencies; several blocks help.
-  const int resident =
-      std::min(int(rounds), std::max(1, 220'000 / tile.shared_bytes(gates, slots_of(gates))));
-  const double busy = std::min(1.0, tile.warps() * resident / 8.0);
-  const double compute_s = k * tile.block_m() * tile.block_n() * gates /
-                           (multiply_adds_per_clock(product, device.cc) * clock * busy);
-  const double copy_s = k * element_bytes(product) *
-                        (tile.block_m() + double(gates) * tile.block_n()) /
-                        (copy_bytes_per_clock * clock);
-  return (device.cc >= 90 ? launch_s : late_launch_s) + block_s + double(chunks) * chunk_s +
-         rounds * std::max(compute_s, copy_s);
+  const auto k = double(ceil_div(work.width, chunk) * chunk);
+  // Few warps alone leave an SM's schedulers waiting for their latencies; several blocks help.
+  const double resident = std::min(rounds, double(tile.blocks));
+  const double busy = std::min(1.0, (0.4 + tile.warps() * resident / 16.0));
+  const double compute_s = k * tile.block_m() * tile.block_n() * work.gates /
+                           (multiply_adds_per_clock(product, device.cc) * clock_of(device) * busy);
+  const double bytes =
+      k * element_bytes(product) * (tile.block_m() + double(work.gates) * tile.block_n());
+  return launch_time(double(blocks), rounds, compute_s, bytes, bytes,
+                     resident * (tile.stages - 1) * tile.stage_bytes(work.gates), device);
+}
+
+double launch_time(const WideTile& tile, const Work& work, const DeviceInfo& device,
+                   Product product) {
+  const std::int64_t across = ceil_div(ceil_div(work.units, tile.block_n()), tile.cluster);
+  const std::int64_t blocks =
+      work.jobs * ceil_div(work.rows, tile.block_m()) * across * tile.cluster;
+  // Not every SM can be in a cluster.
+  const auto rounds = double(ceil_div(blocks, std::max(device.units - 2 * tile.cluster, 1)));
+  const std::int64_t chunk = WideTile::chunk_bytes / element_bytes(product);
+  const auto k = double(ceil_div(work.width, chunk) * chunk);
+  const double compute_s = k * 64 * tile.groups * tile.batch /
+                           (1.5 * multiply_adds_per_clock(product, device.cc) * clock_of(device));
+  const double weights = k * element_bytes(product) * work.gates * tile.block_n();
+  const double batch = k * element_bytes(product) * tile.batch;
+  return launch_time(double(blocks), rounds, compute_s, weights + batch,
+                     weights + batch / tile.cluster, double((tile.stages - 1) * tile.stage_bytes()),
+                     device);
+}
+
+/// Every tile that this device can run for such rows.
+std::vector<AnyTile> all_tiles(Product product, int gates, std::int64_t rows, bool aligned,
+                               const DeviceInfo& device) {
+  const int most = device.cc == 80                       ? 163 * 1024
+                   : device.cc == 90 || device.cc == 100 ? 227 * 1024
+                                                         : 99 * 1024;
+  std::vector<AnyTile> found;
+  for (const Tile& tile : tiles(product, gates))
+    if (tile.shared_bytes(gates, slots_of(gates)) <= most) found.emplace_back(tile);
+  const bool tensor = product != Product::ffma && product != Product::tf32x3;
+  if (wide_built && device.cc == 90 && tensor && aligned && rows >= 64)
+    for (const WideTile& tile : wide_tiles(gates)) found.emplace_back(tile);
+  return found;
+}
+
+bool aligned(std::int64_t width, Product product) {
+  return width * element_bytes(product) % 16 == 0;
+}
+
+double launch_time(const AnyTile& tile, const Work& work, const DeviceInfo& device,
+                   Product product) {
+  return std::visit([&](const auto& kind) { return launch_time(kind, work, device, product); },
+                    tile);
 }
 
 double gemm_time(double multiply_adds, const DeviceInfo& device, Product product) {
-  const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
-  return gemm_launch_s + multiply_adds / (multiply_adds_per_clock(product, device.cc) * clock *
-                                          std::max(device.units, 1));
+  return gemm_launch_s + multiply_adds / (multiply_adds_per_clock(product, device.cc) *
+                                          clock_of(device) * std::max(device.units, 1));
 }
 
-Plan predicted(Form form, Product product, const Tile& tile, const Problem& p,
+Plan predicted(Form form, Product product, const AnyTile& tile, const Problem& p,
                const DeviceInfo& device) {
   Plan plan{.form = form, .product = product, .tile = tile};
   const int g = gates(p.cell);
@@ -67,7 +121,7 @@ Plan predicted(Form form, Product product, const Tile& tile, const Problem& p,
     const double times = layer == 0 ? 1 : p.layers - 1;
     const std::int64_t width = p.hidden + (form == Form::in_kernel ? input : 0);
     const std::int64_t jobs = wavefront ? std::min<std::int64_t>(p.layers, p.seq) : p.directions;
-    const double step_s = launch_time(tile, g, jobs, p.batch, p.hidden, width, device, product);
+    const double step_s = launch_time(tile, {g, jobs, p.batch, p.hidden, width}, device, product);
     plan.step_s = std::max(plan.step_s, step_s);
     if (wavefront) continue;
     plan.total_s += times * double(p.seq) * step_s;
@@ -81,6 +135,10 @@ Plan predicted(Form form, Product product, const Tile& tile, const Problem& p,
 }
 
 }  // namespace
+
+std::string name_of(const AnyTile& tile, Product product) {
+  return std::visit([&](const auto& kind) { return name_of(kind, product); }, tile);
+}
 
 std::string Plan::config() const {
   return std::string(form == Form::hoisted ? "hoisted-" : "in-kernel-") + name_of(tile, product);
@@ -109,8 +167,11 @@ std::int64_t waves(const Problem& p, Form form) {
 
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device, Product product) {
   std::vector<Plan> found;
+  const auto is_aligned = [&](Form form) {
+    return aligned(p.hidden, product) && (form == Form::hoisted || aligned(p.input, product));
+  };
   for (const Form form : {Form::in_kernel, Form::hoisted})
-    for (const Tile& tile : tiles(product, gates(p.cell)))
+    for (const AnyTile& tile : all_tiles(product, gates(p.cell), p.batch, is_aligned(form), device))
       found.push_back(predicted(form, product, tile, p, device));
   std::stable_sort(found.begin(), found.end(),
                    [](const Plan& a, const Plan& b) { return a.total_s < b.total_s; });
@@ -125,8 +186,8 @@ std::vector<Plan> candidate_plans(const Problem& p, const DeviceInfo& device, Pr
     return std::any_of(chosen.begin(), chosen.end(),
                        [&](const Plan& other) { return other.config() == plan.config(); });
   };
-  const auto careful = std::find_if(all.begin(), all.end(),
-                                    [&](const Plan& plan) { return plan.tile == conservative; });
+  const auto careful = std::find_if(
+      all.begin(), all.end(), [&](const Plan& plan) { return plan.tile == AnyTile(conservative); });
   if (!is_chosen(*careful)) chosen.push_back(*careful);
   for (const Plan& plan : all)
     if (chosen.size() < 4 && !is_chosen(plan)) chosen.push_back(plan);
@@ -144,12 +205,12 @@ Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& d
                    std::string(name(p.cell)) + " in this number format; there are " + known);
 }
 
-Tile linear_tile(std::int64_t rows, std::int64_t outputs, std::int64_t width,
-                 const DeviceInfo& device, Product product) {
-  const auto all = tiles(product, 1);
-  return *std::min_element(all.begin(), all.end(), [&](const Tile& a, const Tile& b) {
-    return launch_time(a, 1, 1, rows, outputs, width, device, product) <
-           launch_time(b, 1, 1, rows, outputs, width, device, product);
+AnyTile linear_tile(std::int64_t rows, std::int64_t outputs, std::int64_t width,
+                    const DeviceInfo& device, Product product) {
+  const auto all = all_tiles(product, 1, rows, aligned(width, product), device);
+  const Work work{1, 1, rows, outputs, width};
+  return *std::min_element(all.begin(), all.end(), [&](const AnyTile& a, const AnyTile& b) {
+    return launch_time(a, work, device, product) < launch_time(b, work, device, product);
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "harness/device.hpp"
@@ -13,10 +14,14 @@ namespace rnnbench::fused {
 /// steps of a layer, and a step makes the hidden product.
 enum class Form { in_kernel, hoisted };
 
+/// Of either kernel: tile.cuh or wide.cuh.
+using AnyTile = std::variant<Tile, WideTile>;
+std::string name_of(const AnyTile& tile, Product product);
+
 struct Plan {
   Form form = Form::in_kernel;
   Product product = Product::ffma;
-  Tile tile{};
+  AnyTile tile;
   double step_s = 0;           // predicted time of one launch
   double total_s = 0;          // predicted time of the whole call, without the head
   std::string config() const;  // "in-kernel-16x8x128-w8-s3"
@@ -26,7 +31,9 @@ struct Plan {
 /// on tensor cores. Throws UsageError for another word, or one that the dtype does not take.
 Product product_for(Dtype dtype, const std::string& math);
 
-/// Every way, the best by the model first.
+/// Every way, the best by the model first. Tiles on wgmma, from a batch of 64 on, are there on
+/// CC 9.0 where rows are aligned to 16 bytes; tiles that need more shared memory than the device
+/// has are not.
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device, Product product);
 
 /// The model's choice, the conservative tile (4 warps, 2 stages) and the two next best that differ
@@ -38,8 +45,8 @@ Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& d
                 Product product);
 
 /// A tile for a linear layer y [rows, outputs] of `width` features.
-Tile linear_tile(std::int64_t rows, std::int64_t outputs, std::int64_t width,
-                 const DeviceInfo& device, Product product);
+AnyTile linear_tile(std::int64_t rows, std::int64_t outputs, std::int64_t width,
+                    const DeviceInfo& device, Product product);
 
 /// Launches of a whole call: a wavefront for a unidirectional stack with its products in the
 /// kernels, else layer by layer.

@@ -221,13 +221,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
                                   unit_inputs<Cell, T>(job, step, row, unit),
                                   unit_state<Cell, T>(job, step, row, unit));
   }
-  if (job.carry_to) {  // a linear layer hands the state it has read to the next call
-    const std::int64_t count = std::int64_t{job.rows} * job.x_width;
-    const std::int64_t block = blockIdx.y * gridDim.x + blockIdx.x;
-    for (std::int64_t i = block * threads + threadIdx.x; i < count;
-         i += std::int64_t{threads} * gridDim.x * gridDim.y)
-      static_cast<T*>(job.carry_to)[i] = static_cast<const T*>(job.carry_from)[i];
-  }
+  carry_state<T>(job, threads);
 }
 
 }  // namespace rnnbench::fused

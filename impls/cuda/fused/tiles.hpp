@@ -80,26 +80,26 @@ RNNBENCH_HOST_DEVICE constexpr int slots_of(int gates) { return gates == 3 ? 4 :
 
 // The first tile of a table is the conservative one: 4 warps, 2 stages.
 inline constexpr std::array ffma_tiles_1{Tile{4, 2, 4, 8, 1, 1, 4, 256, 2, 4},  // 16 x 16
-                                         Tile{4, 2, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 8
-                                         Tile{8, 2, 2, 4, 1, 1, 8, 512, 3, 2},  // 16 x 8
+                                         Tile{4, 2, 2, 4, 1, 1, 8, 512, 5, 2},  // 8 x 8
+                                         Tile{8, 2, 2, 4, 1, 1, 8, 512, 5, 2},  // 16 x 8
                                          Tile{8, 4, 2, 4, 1, 1, 8, 512, 3, 2},  // 16 x 16
                                          Tile{8, 4, 4, 4, 1, 1, 8, 256, 3, 2},  // 32 x 16
                                          Tile{8, 8, 4, 4, 2, 1, 4, 128, 3, 1},  // 64 x 32
                                          Tile{8, 8, 8, 4, 1, 2, 2, 64, 3, 2},   // 64 x 64
                                          Tile{8, 8, 4, 8, 4, 2, 1, 64, 3, 1}};  // 128 x 128
 inline constexpr std::array ffma_tiles_3{Tile{4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  // 16 x 8
-                                         Tile{4, 1, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 4
-                                         Tile{4, 2, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 8
-                                         Tile{5, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 10 x 8
-                                         Tile{8, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 16 x 8
+                                         Tile{4, 1, 2, 4, 1, 1, 8, 512, 5, 2},  // 8 x 4
+                                         Tile{4, 2, 2, 4, 1, 1, 8, 512, 5, 2},  // 8 x 8
+                                         Tile{5, 1, 2, 8, 1, 1, 8, 512, 4, 2},  // 10 x 8
+                                         Tile{8, 1, 2, 8, 1, 1, 8, 512, 4, 2},  // 16 x 8
                                          Tile{8, 1, 4, 8, 1, 1, 8, 256, 3, 2},  // 32 x 8
                                          Tile{8, 2, 4, 4, 2, 1, 4, 256, 3, 1},  // 64 x 8
                                          Tile{8, 2, 8, 4, 1, 2, 4, 64, 3, 1},   // 64 x 16
                                          Tile{8, 2, 4, 8, 4, 2, 1, 64, 3, 1}};  // 128 x 32
 inline constexpr std::array ffma_tiles_4{Tile{4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  // 16 x 8
-                                         Tile{4, 1, 2, 4, 1, 1, 8, 512, 3, 2},  // 8 x 4
-                                         Tile{4, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 8 x 8
-                                         Tile{5, 1, 2, 8, 1, 1, 8, 512, 3, 2},  // 10 x 8
+                                         Tile{4, 1, 2, 4, 1, 1, 8, 512, 5, 2},  // 8 x 4
+                                         Tile{4, 1, 2, 8, 1, 1, 8, 512, 4, 2},  // 8 x 8
+                                         Tile{5, 1, 2, 8, 1, 1, 8, 512, 4, 2},  // 10 x 8
                                          Tile{4, 1, 4, 8, 1, 1, 8, 512, 3, 2},  // 16 x 8
                                          Tile{8, 1, 4, 8, 1, 1, 8, 256, 3, 2},  // 32 x 8
                                          Tile{8, 2, 4, 4, 2, 1, 4, 256, 3, 1},  // 64 x 8
@@ -107,14 +107,14 @@ inline constexpr std::array ffma_tiles_4{Tile{4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  
                                          Tile{8, 2, 4, 8, 4, 2, 1, 64, 3, 1}};  // 128 x 32
 
 inline constexpr std::array mma_tiles_1{Tile{1, 2, 0, 0, 1, 1, 4, 256, 2, 4},   // 16 x 16
-                                        Tile{1, 1, 0, 0, 1, 1, 8, 512, 3, 2},   // 16 x 8
+                                        Tile{1, 1, 0, 0, 1, 1, 8, 512, 4, 2},   // 16 x 8
                                         Tile{1, 2, 0, 0, 1, 1, 8, 512, 3, 2},   // 16 x 16
                                         Tile{2, 2, 0, 0, 1, 1, 8, 512, 3, 2},   // 32 x 16
                                         Tile{2, 4, 0, 0, 2, 1, 2, 256, 3, 2},   // 64 x 32
                                         Tile{2, 4, 0, 0, 2, 2, 1, 128, 3, 2},   // 64 x 64
                                         Tile{2, 8, 0, 0, 4, 2, 1, 128, 3, 1}};  // 128 x 128
 inline constexpr std::array mma_tiles_3{Tile{1, 1, 0, 0, 1, 1, 4, 256, 2, 4},   // 16 x 8
-                                        Tile{1, 1, 0, 0, 1, 1, 8, 512, 3, 2},   // 16 x 8
+                                        Tile{1, 1, 0, 0, 1, 1, 8, 512, 4, 2},   // 16 x 8
                                         Tile{2, 1, 0, 0, 1, 1, 8, 512, 3, 2},   // 32 x 8
                                         Tile{2, 1, 0, 0, 2, 1, 4, 256, 3, 1},   // 64 x 8
                                         Tile{2, 2, 0, 0, 2, 1, 4, 256, 3, 1},   // 64 x 16
@@ -146,6 +146,69 @@ inline std::string name_of(const Tile& tile, Product product) {
   return std::to_string(tile.block_m()) + "x" + std::to_string(tile.block_n()) + "x" +
          std::to_string(tile.chunk_bytes / element_bytes(product)) + "-w" +
          std::to_string(tile.warps()) + "-s" + std::to_string(tile.stages);
+}
+
+/// Whether sm_90a is among the architectures of the build.
+#ifdef RNNBENCH_SM_90A
+inline constexpr bool wide_built = true;
+#else
+inline constexpr bool wide_built = false;
+#endif
+
+/// A tile of the wgmma kernel (CC 9.0): `groups` warpgroups multiply 64 rows of weights each, all
+/// gates of `units` hidden units, by `batch` rows. `cluster` blocks next to each other share the
+/// copy of the batch rows.
+struct WideTile {
+  int units, batch, groups, stages, cluster;
+
+  static constexpr int chunk_bytes = 128;  // of k a stage: what a swizzled row of shared memory has
+  RNNBENCH_HOST_DEVICE constexpr int block_m() const { return batch; }
+  RNNBENCH_HOST_DEVICE constexpr int block_n() const { return units * groups; }
+  RNNBENCH_HOST_DEVICE constexpr int consumers() const { return 128 * groups; }
+  RNNBENCH_HOST_DEVICE constexpr int threads() const { return consumers() + 32; }
+  RNNBENCH_HOST_DEVICE constexpr int stage_bytes() const {
+    return chunk_bytes * (64 * groups + batch);
+  }
+  RNNBENCH_HOST_DEVICE constexpr int sums_row() const { return block_n() + 4; }
+  RNNBENCH_HOST_DEVICE constexpr int shared_bytes(int slots) const {
+    const int pipeline = stages * stage_bytes();
+    const int sums = 4 * slots * batch * sums_row();
+    return (pipeline > sums ? pipeline : sums) + 1024 + 16 * stages;  // alignment; barriers
+  }
+  constexpr bool operator==(const WideTile&) const = default;
+
+  constexpr std::uint64_t code() const {
+    std::uint64_t bits = 0;
+    for (const int field : {units, batch, groups, stages, cluster})
+      bits = bits << 10 | std::uint64_t(field);
+    return bits;
+  }
+  RNNBENCH_HOST_DEVICE static constexpr WideTile from_code(std::uint64_t bits) {
+    const auto field = [&](int place) { return int(bits >> 10 * (4 - place) & 1023); };
+    return {field(0), field(1), field(2), field(3), field(4)};
+  }
+};
+
+inline constexpr std::array wide_tiles_1{WideTile{16, 64, 1, 6, 4}, WideTile{64, 64, 1, 6, 2},
+                                         WideTile{64, 128, 2, 4, 2}, WideTile{64, 256, 2, 4, 2},
+                                         WideTile{64, 256, 2, 4, 4}};
+inline constexpr std::array wide_tiles_3{WideTile{8, 64, 1, 6, 4}, WideTile{16, 64, 1, 6, 2},
+                                         WideTile{16, 128, 1, 4, 2}, WideTile{16, 256, 2, 4, 2}};
+inline constexpr std::array wide_tiles_4 = wide_tiles_3;
+
+inline std::span<const WideTile> wide_tiles(int gates) {
+  if (gates == 1) return wide_tiles_1;
+  if (gates == 3) return wide_tiles_3;
+  return wide_tiles_4;
+}
+
+/// "wgmma-64x16x64-w4-s6-c2": as the others, and blocks a cluster. Its warps are those that
+/// multiply.
+inline std::string name_of(const WideTile& tile, Product product) {
+  return "wgmma-" + std::to_string(tile.block_m()) + "x" + std::to_string(tile.block_n()) + "x" +
+         std::to_string(WideTile::chunk_bytes / element_bytes(product)) + "-w" +
+         std::to_string(4 * tile.groups) + "-s" + std::to_string(tile.stages) + "-c" +
+         std::to_string(tile.cluster);
 }
 
 }  // namespace rnnbench::fused
