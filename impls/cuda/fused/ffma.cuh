@@ -28,7 +28,8 @@ class WarpProduct<tile, gates, Product::ffma> {
     const int first = warp_k * share * lanes_k + lane_k();
     rows += lane_m() * tile.row_bytes() + first * 16;
     weights += lane_n() * tile.row_bytes() + first * 16;
-#pragma unroll(share < 4 ? share : 4)
+// Unrolling takes registers that a large tile needs for its sums.
+#pragma unroll(results > 64 ? 1 : share < 4 ? share : 4)
     for (int piece = 0; piece < share; ++piece) {
       float4 w[gates][tile.thread_n];
 #pragma unroll
