@@ -25,12 +25,13 @@ __device__ __forceinline__ void barrier_expect(std::uint64_t* barrier, int bytes
       "r"(bytes)
       : "memory");
 }
-/// Arrives at the barrier of that place in block `rank` of the cluster.
+/// Arrives at the barrier of that place in block `rank` of the cluster. Orders nothing beyond this
+/// block's own accesses: made to cluster scope, each arrival and wait costs a microsecond.
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier, int rank) {
   asm volatile(
       "{\n.reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}" ::"r"(
+      "mbarrier.arrive.shared::cluster.b64 _, [remote];\n}" ::"r"(
           shared_address(barrier)),
       "r"(rank)
       : "memory");
@@ -40,7 +41,7 @@ __device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, int parity)
   asm volatile(
       "{\n.reg .pred done;\n"
       "again:\n"
-      "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
       "@done bra over;\n"
       "bra again;\n"
       "over:\n}" ::"r"(shared_address(barrier)),

@@ -29,7 +29,7 @@ class WarpProduct<tile, gates, Product::ffma> {
     rows += lane_m() * tile.row_bytes() + first * 16;
     weights += lane_n() * tile.row_bytes() + first * 16;
 // Unrolling takes registers that a large tile needs for its sums.
-#pragma unroll(results > 64 ? 1 : share < 4 ? share : 4)
+#pragma unroll(large ? 1 : share < 4 ? share : 4)
     for (int piece = 0; piece < share; ++piece) {
       float4 w[gates][tile.thread_n];
 #pragma unroll
@@ -39,10 +39,16 @@ class WarpProduct<tile, gates, Product::ffma> {
           w[g][n] = *reinterpret_cast<const float4*>(
               weights + (g * tile.block_n() + n * tile.lanes_n) * tile.row_bytes() +
               16 * lanes_k * piece);
+      const auto row = [&](int m) {
+        return *reinterpret_cast<const float4*>(rows + m * tile.lanes_m * tile.row_bytes() +
+                                                16 * lanes_k * piece);
+      };
+      float4 a = row(0);
 #pragma unroll
       for (int m = 0; m < tile.thread_m; ++m) {
-        const float4 a = *reinterpret_cast<const float4*>(
-            rows + m * tile.lanes_m * tile.row_bytes() + 16 * lanes_k * piece);
+        const float4 next = row(m + 1 < tile.thread_m ? m + 1 : m);
+        // One row ahead is enough; the compiler would fetch all, and have no registers for it.
+        if constexpr (large) asm volatile("" ::: "memory");
 #pragma unroll
         for (int g = 0; g < gates; ++g)
 #pragma unroll
@@ -53,6 +59,7 @@ class WarpProduct<tile, gates, Product::ffma> {
             sum = fmaf(a.z, w[g][n].z, sum);
             sum = fmaf(a.w, w[g][n].w, sum);
           }
+        a = next;
       }
     }
   }
@@ -90,6 +97,7 @@ class WarpProduct<tile, gates, Product::ffma> {
  private:
   static constexpr int lanes_k = tile.lanes_k();
   static constexpr int results = slots * tile.thread_m * tile.thread_n;
+  static constexpr bool large = results >= 64 && lanes_k == 1;
   static_assert(results % lanes_k == 0);
 
   static __device__ __forceinline__ int lane_k() { return int(threadIdx.x) % lanes_k; }
