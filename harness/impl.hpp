@@ -57,14 +57,17 @@ class Registry {
   static Registry& instance();
   void add(Impl impl);  // throws Error on a second one of the same name
   void add(Backend backend);
+  void add(LateLibrary library);
   const std::vector<Impl>& impls() const { return impls_; }
   const std::vector<Backend>& backends() const { return backends_; }
+  const std::vector<LateLibrary>& libraries() const { return libraries_; }
   const Impl* find(std::string_view full_name) const;
   const Backend* backend(Device kind) const;
 
  private:
   std::vector<Impl> impls_;
   std::vector<Backend> backends_;
+  std::vector<LateLibrary> libraries_;
 };
 
 struct Registration {
@@ -85,3 +88,6 @@ struct Registration {
 #define RNNBENCH_BACKEND(...)                                        \
   static const ::rnnbench::Registration RNNBENCH_JOIN(registration_, \
                                                       __LINE__)(::rnnbench::Backend __VA_ARGS__)
+#define RNNBENCH_LATE_LIBRARY(...)                     \
+  static const ::rnnbench::Registration RNNBENCH_JOIN( \
+      registration_, __LINE__)(::rnnbench::LateLibrary __VA_ARGS__)

@@ -107,6 +107,12 @@ std::vector<std::pair<std::string, std::string>> Remote::state() {
 
 Peaks Remote::calibrate() { return ask({{"op", "calibrate"}}).at("peaks").get<Peaks>(); }
 
+std::vector<std::pair<std::string, std::string>> Remote::libraries() {
+  return ask({{"op", "libraries"}})
+      .at("libraries")
+      .get<std::vector<std::pair<std::string, std::string>>>();
+}
+
 bool Remote::reference(const Problem& problem, const std::vector<TensorPlace>& in,
                        const std::vector<TensorPlace>& out) {
   return ask({{"op", "reference"}, {"problem", id(problem)}, {"in", in}, {"out", out}})

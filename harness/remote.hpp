@@ -66,6 +66,8 @@ class Remote {
   void drop(const std::string& key);
   std::vector<std::pair<std::string, std::string>> state();
   Peaks calibrate();
+  /// Libraries that are opened late: name, and version or why it cannot be opened.
+  std::vector<std::pair<std::string, std::string>> libraries();
   bool reference(const Problem& problem, const std::vector<TensorPlace>& in,
                  const std::vector<TensorPlace>& out);
   int pid() const { return process_.pid(); }

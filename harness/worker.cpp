@@ -190,6 +190,13 @@ class Worker {
   Json state(const Json&) { return {{"state", session().state()}}; }
   Json calibrate(const Json&) { return {{"peaks", session().calibrate()}}; }
 
+  Json libraries(const Json&) {
+    Json all = Json::array();
+    for (const auto& library : Registry::instance().libraries())
+      all.push_back({library.name, library.state()});
+    return {{"libraries", all}};
+  }
+
   Json reference(const Json& request) {
     const auto inputs = request.at("in").get<std::vector<TensorPlace>>();
     const auto outputs = request.at("out").get<std::vector<TensorPlace>>();
@@ -229,13 +236,13 @@ class Worker {
 };
 
 const std::map<std::string, Worker::Operation> Worker::operations{
-    {"describe", &Worker::describe},  {"supports", &Worker::supports},
-    {"open", &Worker::open},          {"load", &Worker::load},
-    {"make", &Worker::make},          {"run", &Worker::run},
-    {"time", &Worker::time},          {"fetch", &Worker::fetch},
-    {"profile", &Worker::profile},    {"drop", &Worker::drop},
-    {"state", &Worker::state},        {"calibrate", &Worker::calibrate},
-    {"reference", &Worker::reference}};
+    {"describe", &Worker::describe},   {"supports", &Worker::supports},
+    {"open", &Worker::open},           {"load", &Worker::load},
+    {"make", &Worker::make},           {"run", &Worker::run},
+    {"time", &Worker::time},           {"fetch", &Worker::fetch},
+    {"profile", &Worker::profile},     {"drop", &Worker::drop},
+    {"state", &Worker::state},         {"calibrate", &Worker::calibrate},
+    {"reference", &Worker::reference}, {"libraries", &Worker::libraries}};
 
 /// Replies go to a copy of standard output; standard output itself becomes standard error.
 std::FILE* take_standard_output() {
