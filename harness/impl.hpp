@@ -37,6 +37,15 @@ struct Options {
 /// Why not, in one line; nothing when the problem can be run.
 using Reason = std::optional<std::string>;
 
+/// One way to run a problem that `rnnbench tune` may choose; docs/tuning.md.
+struct Candidate {
+  std::string config;  // a word without spaces, such as "64x16x32-w8-s2": handed to `make` as
+                       // options.more["config"], which throws UsageError for one it does not have
+  std::string why;     // what speaks for it, in a few words
+};
+/// More would be a search, which finds what was fastest by chance.
+inline constexpr std::size_t most_candidates = 4;
+
 struct Impl {
   std::string name;  // "blas"; shown as "cpu:blas"
   Device device = Device::cpu;
@@ -45,6 +54,9 @@ struct Impl {
   bool deterministic = true;  // repeats agree bit for bit
   Reason (*unsupported)(const Problem&, const DeviceInfo&) = nullptr;  // null: takes everything
   std::unique_ptr<Kernel> (*make)(const Problem&, const Tensors&, const Options&) = nullptr;
+  /// At most `most_candidates`, the first of them what `make` picks without being told, and the
+  /// conservative one always among them. Null: nothing to choose.
+  std::vector<Candidate> (*candidates)(const Problem&, const DeviceInfo&) = nullptr;
 };
 
 inline std::string full_name(const Impl& impl) {
