@@ -1,4 +1,4 @@
-// From a command line to plans: what commands that run cases share.
+// From a command line to plans: what `run` and `tune` share.
 #pragma once
 
 #include <filesystem>

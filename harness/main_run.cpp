@@ -10,6 +10,9 @@
 #include "harness/environment.hpp"
 #include "harness/interrupt.hpp"
 #include "harness/main_plans.hpp"
+#include "harness/main_tune.hpp"
+#include "harness/main_tune_report.hpp"
+#include "harness/tune_lookup.hpp"
 #include "reports/journal.hpp"
 #include "reports/writers.hpp"
 
@@ -87,6 +90,8 @@ class Run {
     Journal journal(folder_, contents);
     const auto start = std::chrono::steady_clock::now();
     try {
+      if (line_.tune) tune();
+      choose();
       for (std::size_t k = 0; k < plans_.size(); ++k) run_plan(k, rounds, journal);
     } catch (const Interrupted&) {
       result_.interrupted = true;
@@ -111,6 +116,39 @@ class Run {
     if (line_.devices.empty() && plans_.front().device.kind == Device::cpu)
       progress_.say(catalog_.no_device(Device::cuda) + "; running on the CPU");
     fill_peaks(plans_, catalog_, progress_, result_.environment);
+  }
+
+  /// The classes that have no entry; what --benchmark_out asks for is the run's.
+  void tune() {
+    Rounds rounds{BenchmarkFlags{}};
+    const bool print =
+        std::find(line_.formats.begin(), line_.formats.end(), "console") != line_.formats.end();
+    std::vector<PlanCases> all;
+    for (std::size_t k = 0; k < plans_.size(); ++k) all.push_back({&plans_[k], &cases_[k]});
+    std::vector<Tuning> tunings;
+    const auto write = [&](bool stopped) {
+      fs::path file = folder_ / "tune.json";  // after --resume beside that of the first part
+      for (int k = 2; fs::exists(file); ++k) file = folder_ / fmt::format("tune-{}.json", k);
+      write_file(file, tuning_json(line_, result_.started, stopped, result_.environment,
+                                   result_.protocols, tunings));
+    };
+    try {
+      tune_cases(line_, all, catalog_, rounds, progress_, print, tunings);
+    } catch (const Interrupted&) {
+      write(true);
+      throw;
+    }
+    write(false);
+    wrong_candidate_ = std::any_of(tunings.begin(), tunings.end(), has_wrong_candidate);
+  }
+
+  void choose() {
+    std::string trouble;
+    const auto entries = line_.use_tuned ? read_tune_cache(trouble) : std::vector<TuneEntry>{};
+    if (!trouble.empty()) progress_.say("rnnbench: " + trouble);
+    CodeHashes hashes;
+    for (std::size_t k = 0; k < plans_.size(); ++k)
+      choose_configs(plans_[k], cases_[k], catalog_, entries, hashes);
   }
 
   void run_plan(std::size_t k, Rounds& rounds, Journal& journal) {
@@ -166,7 +204,7 @@ class Run {
                  line_.require_ran);
       return 1;
     }
-    return exit_code(result_);
+    return wrong_candidate_ ? 1 : exit_code(result_);
   }
 
   const CommandLine& line_;
@@ -178,6 +216,7 @@ class Run {
   Progress progress_;
   fs::path folder_;
   RunResult result_;
+  bool wrong_candidate_ = false;  // in --tune
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   if (p.rtol) line += fmt::format(" --rtol {:g}", *p.rtol);
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
   if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
+  if (live.result.config_source == ConfigSource::model) line += " --no-tuned";
   line += plan.more_flags;
   for (const auto& [key, value] : live.options)
     line.append(" --option ").append(quoted(fmt::format("{}={}", key, value)));
