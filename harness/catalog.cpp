@@ -41,19 +41,23 @@ std::optional<fs::path> module_file(const std::string& name) {
 Catalog::Catalog(const CatalogOptions& options) : timeout_s_(options.timeout_s) {
   for (const auto& [name, wanted] : {std::pair{"cpu", options.cpu}, {"cuda", options.cuda}}) {
     if (!wanted || !module_file(name)) continue;
-    Provider provider{name, worker_command(), "", {}};
+    Provider provider{name, worker_command(), "", fmt::format("module {}", name), {}};
     add_module(provider.argv, name);
     add(std::move(provider), options.timeout_s);
   }
   for (const auto& plugin : options.plugins) {
     if (!fs::exists(plugin)) throw UsageError(fmt::format("--plugin {}: no such file", plugin));
-    Provider provider{plugin, worker_command(), "", {}};
+    Provider provider{plugin,
+                      worker_command(),
+                      "",
+                      fmt::format("plugin {}", fs::absolute(plugin).lexically_normal().string()),
+                      {}};
     for (const char* name : {"cpu", "cuda"}) add_module(provider.argv, name);
     provider.argv.insert(provider.argv.end(), {"--plugin", fs::absolute(plugin).string()});
     add(std::move(provider), options.timeout_s);
   }
   for (const auto& [name, command] : options.external)
-    add({name, {"/bin/sh", "-c", command}, name, {}}, options.timeout_s);
+    add({name, {"/bin/sh", "-c", command}, name, "command " + command, {}}, options.timeout_s);
 }
 
 void Catalog::add(Provider provider, double timeout_s) {
@@ -144,6 +148,37 @@ std::vector<std::vector<std::string>> Catalog::reasons(const std::vector<Problem
           throw Error(fmt::format("{}: its answer to 'supports' has {} entries for {} problems",
                                   providers_[k].name, all[offer].size(), ids.size()));
       }
+  }
+  return all;
+}
+
+std::vector<Candidate> Catalog::candidates(std::size_t offer, const Problem& problem, int index) {
+  const Offer& asked = offers_[offer];
+  auto& describer = describers_[asked.provider];
+  const auto refuse = [&](const std::string& why) {
+    throw Error(fmt::format("{}: {}, for {}", asked.info.name, why, id(problem)));
+  };
+  std::vector<Candidate> all;
+  try {
+    if (!describer)
+      describer = std::make_unique<Remote>(providers_[asked.provider].argv, timeout_s_);
+    all = describer->candidates(asked.remote_name, problem, index);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    describer.reset();
+    refuse(fmt::format("its candidates cannot be had: {}", error.what()));
+  }
+  if (all.empty()) refuse("it is tunable, but has no candidate, not even its default");
+  if (all.size() > most_candidates)
+    refuse(fmt::format("it has {} candidates; at most {} are measured, the default among them",
+                       all.size(), most_candidates));
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    const auto& config = all[k].config;
+    if (config.empty() || config.find_first_of(" \t\r\n") != std::string::npos)
+      refuse(fmt::format("its candidate '{}' is not one word", config));
+    for (std::size_t other = 0; other < k; ++other)
+      if (all[other].config == config) refuse(fmt::format("it has candidate {} twice", config));
   }
   return all;
 }

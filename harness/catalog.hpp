@@ -27,6 +27,7 @@ struct Provider {
   std::string name;  // "cpu", "cuda", a plug-in's file, an external worker's name
   std::vector<std::string> argv;
   std::string rename;  // external workers: the name their one implementation goes by
+  std::string origin;  // where its code is: "module cpu", "plugin FILE" or "command WORDS"
   Description description;
 };
 
@@ -53,6 +54,9 @@ class Catalog {
   std::unique_ptr<Remote> take_describer(std::size_t provider);
   /// Reasons of every offer on every problem: [offer][problem], "" where it is supported.
   std::vector<std::vector<std::string>> reasons(const std::vector<Problem>& problems, int index);
+  /// What an offer may be tuned with, the model's default first. Throws Error naming it where it
+  /// has none, more than `most_candidates`, or words that cannot be told apart.
+  std::vector<Candidate> candidates(std::size_t offer, const Problem& problem, int index);
 
  private:
   void add(Provider provider, double timeout_s);

@@ -37,7 +37,7 @@ struct Texts {
   std::vector<std::string> devices, options, external, tags;
   std::map<std::string, std::optional<std::string>> axes;
   bool bidirectional = false, stateful = false, no_bias = false, no_color = false;
-  bool no_verify = false, verify_only = false, graph = false;
+  bool no_verify = false, verify_only = false, graph = false, no_tuned = false;
 };
 
 /// CLI11's own ranges print the largest double in full; this one says what is meant.
@@ -111,7 +111,8 @@ void add_axes(CLI::App& app, Texts& texts) {
   group->add_flag("--stateful", texts.stateful, "the state is kept between calls");
 }
 
-void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
+/// `rnnbench tune` takes these too; what leaves checks or times away is for runs alone.
+CLI::Option_group* add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
   auto* group = app.add_option_group("How to measure");
   auto& p = line.protocol;
   group->add_option("--repetitions", p.rounds, "interleaved rounds (9)")
@@ -130,31 +131,46 @@ void add_protocol(CLI::App& app, CommandLine& line, Texts& texts) {
   group->add_flag("--graph", texts.graph, "on a GPU also as a CUDA graph, in rows of its own");
   group->add_option("--seed", line.seed, "of inputs, weights and the order of turns (1)")
       ->check(whole_number());
-  group->add_flag("--verify-only", texts.verify_only, "no timing");
-  group->add_flag("--no-verify", texts.no_verify, "no checks; outcomes are 'unverified'");
   group->add_option("--bitwise", line.bitwise, "repeats that must agree bit for bit")
       ->check(CLI::Range(0, 100000));
-  group->add_option("--rtol", line.rtol, "relative tolerance instead of the derived one")
-      ->check(finite(true));
-  group->add_option("--atol", line.atol, "absolute tolerance, added to it")->check(finite(true));
-  group->add_flag("--profile", line.profile, "one bare call a case under NVTX, for ncu and nsys");
   group->add_flag("--dry-run", line.dry_run, "list the cases and stop");
-  group->add_option("--require-ran", line.require_ran, "fail when fewer cases ran")
+  return group;
+}
+
+void add_run_modes(CLI::Option_group& group, CommandLine& line, Texts& texts) {
+  group.add_flag("--verify-only", texts.verify_only, "no timing");
+  group.add_flag("--no-verify", texts.no_verify, "no checks; outcomes are 'unverified'");
+  group.add_option("--rtol", line.rtol, "relative tolerance instead of the derived one")
+      ->check(finite(true));
+  group.add_option("--atol", line.atol, "absolute tolerance, added to it")->check(finite(true));
+  group.add_flag("--profile", line.profile, "one bare call a case under NVTX, for ncu and nsys");
+  group.add_option("--require-ran", line.require_ran, "fail when fewer cases ran")
       ->check(CLI::Range(0, 1000000));
+  group.add_flag("--tune", line.tune, "first tune what has no tuned choice yet (rnnbench tune)");
+  group.add_flag("--no-tuned", texts.no_tuned, "the models' defaults, whatever was tuned");
+}
+
+void add_tune_seed(CLI::App& app, CommandLine& line) {
+  app.add_option("--tune-seed", line.tune_seed, "of the order of turns while tuning (1)")
+      ->check(whole_number());
+}
+
+void add_output_basics(CLI::App& group, CommandLine& line, Texts& texts) {
+  group.add_option("--out", line.out, "folder for the results (results/<scenario>-<time>)");
+  group.add_option("--tag", texts.tags, "key=value, kept in the results");
+  group.add_flag("--quiet", line.quiet, "no progress");
+  group.add_flag("--no-color", texts.no_color, "plain text");
 }
 
 void add_output(CLI::App& app, CommandLine& line, Texts& texts) {
   auto* group = app.add_option_group("Output");
-  group->add_option("--out", line.out, "folder for the results (results/<scenario>-<time>)");
+  add_output_basics(*group, line, texts);
   group->add_option("--format", line.formats, "console,json,csv,md")
       ->delimiter(',')
       ->check(CLI::IsMember({"console", "json", "csv", "md"}));
   group->add_option("--resume", line.resume, "continue the interrupted run in this folder");
   group->add_option("--save-tensors", line.save_tensors,
                     "folder for inputs, weights and outputs as .npy");
-  group->add_option("--tag", texts.tags, "key=value, kept in the results");
-  group->add_flag("--quiet", line.quiet, "no progress");
-  group->add_flag("--no-color", texts.no_color, "plain text");
 }
 
 void take_texts(CommandLine& line, const Texts& texts) {
@@ -178,6 +194,12 @@ void take_texts(CommandLine& line, const Texts& texts) {
   line.verify = !texts.no_verify;
   line.measure = !texts.verify_only;
   if (texts.graph) line.protocol.graph = true;
+  line.use_tuned = !texts.no_tuned;
+  if (line.tune && texts.no_tuned)
+    throw UsageError("--tune and --no-tuned: tuned choices cannot be made and ignored at once");
+  if ((line.tune || line.command == Command::tune) && line.options.contains("config"))
+    throw UsageError(
+        "--option config=…: tuning chooses the config itself; leave out the one or the other");
   if (texts.no_verify && texts.verify_only)
     throw UsageError("--verify-only and --no-verify leave nothing to do");
   if (!line.save_tensors.empty() && (texts.no_verify || line.profile))
@@ -191,6 +213,30 @@ void take_texts(CommandLine& line, const Texts& texts) {
     throw UsageError(fmt::format("--benchmark_min_time={}: expected seconds, such as 0.5s",
                                  line.benchmark.min_time));
   line.protocol.min_time_s = seconds;
+}
+
+CLI::App* add_tune(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* tune = app.add_subcommand(
+      "tune",
+      "choose configurations: verifies and measures the candidates of tunable implementations, "
+      "and\n"
+      "keeps the default unless another gains 2 % outside the noise, twice (docs/tuning.md)");
+  add_selection(*tune, line, texts);
+  add_axes(*tune, texts);
+  add_protocol(*tune, line, texts);
+  auto* group = tune->add_option_group("Tuning");
+  add_tune_seed(*group, line);
+  group->add_flag("--force", line.force, "tune again what has a choice");
+  group->add_flag("--aa", line.aa, "A/A test: every candidate is the default; keeps nothing");
+  group->add_flag("--list", line.list_tuned, "show the choices that are kept, and stop");
+  group
+      ->add_option(
+          "--clear", line.clear,
+          "remove the choices whose line in --list fits this regular expression ('.': all), "
+          "and stop")
+      ->expected(0, 1);
+  add_output_basics(*tune->add_option_group("Output"), line, texts);
+  return tune;
 }
 
 /// CLI11's message in one line.
@@ -219,8 +265,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   });
   add_selection(app, line, texts);
   add_axes(app, texts);
-  add_protocol(app, line, texts);
+  auto* protocol = add_protocol(app, line, texts);
+  add_run_modes(*protocol, line, texts);
+  add_tune_seed(*protocol, line);
   add_output(app, line, texts);
+  auto* tune = add_tune(app, line, texts);
   auto* list = app.add_subcommand("list", "scenarios, implementations and devices");
   list->add_option("what", line.list_what)
       ->check(CLI::IsMember({"all", "scenarios", "impls", "devices"}));
@@ -251,6 +300,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   }
   if (list->parsed()) line.command = Command::list;
   if (doctor->parsed()) line.command = Command::doctor;
+  if (tune->parsed()) line.command = Command::tune;
   if (worker->parsed()) line.command = Command::worker;
   take_texts(line, texts);
   return line;

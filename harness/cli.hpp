@@ -11,7 +11,7 @@
 
 namespace rnnbench {
 
-enum class Command { run, list, doctor, worker };
+enum class Command { run, list, doctor, tune, worker };
 
 struct DeviceChoice {
   Device kind = Device::cpu;
@@ -39,6 +39,12 @@ struct CommandLine {
   std::optional<double> rtol, atol;
   bool verify = true, measure = true, dry_run = false, profile = false;
   int require_ran = 0;
+
+  bool tune = false;      // run: tune first what has no entry
+  bool use_tuned = true;  // run: look into the cache of tuned choices
+  std::uint64_t tune_seed = 1;
+  bool aa = false, force = false, list_tuned = false;  // tune
+  std::optional<std::string> clear;                    // tune: a regular expression
 
   std::string out, resume, save_tensors;
   std::vector<std::string> formats{"console", "json", "csv", "md"};

@@ -96,4 +96,11 @@ struct Backend {
   std::unique_ptr<Session> (*open)(const SessionOptions& options) = nullptr;
 };
 
+/// A library that a module opens only when it is needed, registered by that module for `doctor`.
+struct LateLibrary {
+  std::string name;  // "cuDNN"
+  /// Opens it: its version, or why that fails and what mends it, in one line. Needs no device.
+  std::string (*state)() = nullptr;
+};
+
 }  // namespace rnnbench

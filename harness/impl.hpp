@@ -37,6 +37,15 @@ struct Options {
 /// Why not, in one line; nothing when the problem can be run.
 using Reason = std::optional<std::string>;
 
+/// One way to run a problem that `rnnbench tune` may choose; docs/tuning.md.
+struct Candidate {
+  std::string config;  // a word without spaces, such as "64x16x32-w8-s2": handed to `make` as
+                       // options.more["config"], which throws UsageError for one it does not have
+  std::string why;     // what speaks for it, in a few words
+};
+/// More would be a search, which finds what was fastest by chance.
+inline constexpr std::size_t most_candidates = 4;
+
 struct Impl {
   std::string name;  // "blas"; shown as "cpu:blas"
   Device device = Device::cpu;
@@ -45,6 +54,9 @@ struct Impl {
   bool deterministic = true;  // repeats agree bit for bit
   Reason (*unsupported)(const Problem&, const DeviceInfo&) = nullptr;  // null: takes everything
   std::unique_ptr<Kernel> (*make)(const Problem&, const Tensors&, const Options&) = nullptr;
+  /// At most `most_candidates`, the first of them what `make` picks without being told, and the
+  /// conservative one always among them. Null: nothing to choose.
+  std::vector<Candidate> (*candidates)(const Problem&, const DeviceInfo&) = nullptr;
 };
 
 inline std::string full_name(const Impl& impl) {
@@ -57,14 +69,17 @@ class Registry {
   static Registry& instance();
   void add(Impl impl);  // throws Error on a second one of the same name
   void add(Backend backend);
+  void add(LateLibrary library);
   const std::vector<Impl>& impls() const { return impls_; }
   const std::vector<Backend>& backends() const { return backends_; }
+  const std::vector<LateLibrary>& libraries() const { return libraries_; }
   const Impl* find(std::string_view full_name) const;
   const Backend* backend(Device kind) const;
 
  private:
   std::vector<Impl> impls_;
   std::vector<Backend> backends_;
+  std::vector<LateLibrary> libraries_;
 };
 
 struct Registration {
@@ -85,3 +100,6 @@ struct Registration {
 #define RNNBENCH_BACKEND(...)                                        \
   static const ::rnnbench::Registration RNNBENCH_JOIN(registration_, \
                                                       __LINE__)(::rnnbench::Backend __VA_ARGS__)
+#define RNNBENCH_LATE_LIBRARY(...)                     \
+  static const ::rnnbench::Registration RNNBENCH_JOIN( \
+      registration_, __LINE__)(::rnnbench::LateLibrary __VA_ARGS__)

@@ -11,17 +11,17 @@ std::unique_ptr<Remote> WorkerPool::start(std::size_t provider, Device device) {
   return remote;
 }
 
-Remote& WorkerPool::worker(std::size_t offer, bool graph) {
-  auto& worker = workers_[{offer, graph}];
-  const Offer& wanted = catalog_.offers()[offer];
+Remote& WorkerPool::worker(const Seat& seat) {
+  auto& worker = workers_[seat];
+  const Offer& wanted = catalog_.offers()[seat.offer];
   if (!worker) worker = start(wanted.provider, wanted.device);
   return *worker;
 }
 
-void WorkerPool::retire(std::size_t offer, bool graph) { workers_.erase({offer, graph}); }
+void WorkerPool::retire(const Seat& seat) { workers_.erase(seat); }
 
-void WorkerPool::drop(std::size_t offer, bool graph, const std::string& key) {
-  const auto found = workers_.find({offer, graph});
+void WorkerPool::drop(const Seat& seat, const std::string& key) {
+  const auto found = workers_.find(seat);
   if (found == workers_.end() || !found->second) return;
   try {
     found->second->drop(key);
@@ -32,8 +32,8 @@ void WorkerPool::drop(std::size_t offer, bool graph, const std::string& key) {
   }
 }
 
-void WorkerPool::drop_all(std::size_t offer, bool graph) {
-  for (const char* key : {twin_key, full_key, timed_key}) drop(offer, graph, key);
+void WorkerPool::drop_all(const Seat& seat) {
+  for (const char* key : {twin_key, full_key, timed_key}) drop(seat, key);
 }
 
 bool WorkerPool::has_service(Device device) const {

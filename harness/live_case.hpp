@@ -12,19 +12,27 @@
 
 namespace rnnbench {
 
-/// One worker for each implementation, started when first needed and again after a failure.
+/// Whose worker: an implementation (index into catalog.offers()) in one mode. What one mode does
+/// costs the other nothing. `copy` tells the candidates of one implementation apart.
+struct Seat {
+  std::size_t offer = 0;
+  bool graph = false;
+  int copy = 0;
+  auto operator<=>(const Seat&) const = default;
+};
+
+/// One worker for each seat, started when first needed and again after a failure.
 class WorkerPool {
  public:
   WorkerPool(Catalog& catalog, int device_index, int threads, double timeout_s)
       : catalog_(catalog), index_(device_index), threads_(threads), timeout_s_(timeout_s) {}
-  /// The worker of one implementation (index into catalog.offers()) in one mode, its device opened:
-  /// what one mode does costs the other nothing.
-  Remote& worker(std::size_t offer, bool graph);
+  /// The worker of one seat, its device opened.
+  Remote& worker(const Seat& seat);
   /// Ends it; the next call of `worker` starts a fresh one.
-  void retire(std::size_t offer, bool graph);
+  void retire(const Seat& seat);
   /// Frees what the worker holds under `key`, where there is a worker; one that cannot is ended.
-  void drop(std::size_t offer, bool graph, const std::string& key);
-  void drop_all(std::size_t offer, bool graph);
+  void drop(const Seat& seat, const std::string& key);
+  void drop_all(const Seat& seat);
   /// A worker of the device's own module, for references, calibration and device state.
   Remote& service(Device device);
   void retire_services() { services_.clear(); }
@@ -35,16 +43,16 @@ class WorkerPool {
   Catalog& catalog_;
   int index_, threads_;
   double timeout_s_;
-  std::map<std::pair<std::size_t, bool>, std::unique_ptr<Remote>> workers_;
+  std::map<Seat, std::unique_ptr<Remote>> workers_;
   std::map<Device, std::unique_ptr<Remote>> services_;
 };
 
 struct LiveCase {
   CaseResult result;
-  std::size_t offer = 0;
-  std::string remote_name;  // of the implementation, as its worker knows it
+  Seat seat;
+  std::string remote_name;                     // of the implementation, as its worker knows it
+  std::map<std::string, std::string> options;  // for `make`
   bool deterministic = true;
-  bool graph = false;
   bool live = true;       // false: has its outcome
   double call_s = 0;      // last known time of one call at full length
   double expected_s = 0;  // as projected from short twins; 0: unknown
@@ -69,7 +77,7 @@ template <class Stage>
 void attempt(LiveCase& live, WorkerPool& pool, const Stage& stage) {
   if (!live.live) return;
   try {
-    stage(pool.worker(live.offer, live.graph));
+    stage(pool.worker(live.seat));
     return;
   } catch (const Interrupted&) {
     throw;
@@ -78,13 +86,13 @@ void attempt(LiveCase& live, WorkerPool& pool, const Stage& stage) {
   } catch (const WorkerFailure& failure) {
     live.end(failure.outcome, failure.what());
     if (failure.outcome == Outcome::unsupported) {  // a polite no: the worker is as good as before
-      pool.drop_all(live.offer, live.graph);
+      pool.drop_all(live.seat);
       return;
     }
   } catch (const std::exception& error) {
     live.end(Outcome::failed, error.what());
   }
-  pool.retire(live.offer, live.graph);
+  pool.retire(live.seat);
 }
 
 }  // namespace rnnbench

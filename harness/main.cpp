@@ -21,6 +21,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   watch_for_interrupts();
   if (line.command == Command::list) return list_command(line);
   if (line.command == Command::doctor) return doctor_command(line);
+  if (line.command == Command::tune) return tune_command(line);
   return run_command(line);
 }
 

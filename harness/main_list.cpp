@@ -20,8 +20,8 @@ void list_scenarios_here() {
 void list_impls(const Catalog& catalog) {
   fmt::print("implementations (--impl NAME)\n");
   for (const auto& offer : catalog.offers())
-    fmt::print("  {:<28} {}{}\n", offer.info.name, offer.info.summary,
-               offer.info.peer ? " [peer]" : "");
+    fmt::print("  {:<28} {}{}{}\n", offer.info.name, offer.info.summary,
+               offer.info.peer ? " [peer]" : "", offer.info.tunable ? " [tunable]" : "");
 }
 
 void list_devices(const Catalog& catalog) {

@@ -3,17 +3,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <iostream>
 
 #include "harness/build_info.hpp"
 #include "harness/calibration.hpp"
 #include "harness/environment.hpp"
 #include "harness/interrupt.hpp"
-#include "harness/main.hpp"
-#include "harness/progress.hpp"
-#include "harness/runner.hpp"
-#include "harness/words.hpp"
+#include "harness/main_plans.hpp"
+#include "harness/main_tune.hpp"
+#include "harness/main_tune_report.hpp"
+#include "harness/tune_lookup.hpp"
 #include "reports/journal.hpp"
 #include "reports/writers.hpp"
 
@@ -21,12 +20,6 @@ namespace rnnbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text = "rnnbench";
-  for (const auto& word : words) text.append(" ").append(quoted(word));
-  return text;
-}
 
 /// Revision, and when the program and its modules were last linked.
 std::string this_build() {
@@ -39,124 +32,6 @@ std::string this_build() {
       newest = std::max(newest, fs::last_write_time(*file));
   const auto when = std::chrono::duration_cast<std::chrono::seconds>(newest.time_since_epoch());
   return fmt::format("{}, linked at {}", text, when.count());
-}
-
-CatalogOptions catalog_options(const CommandLine& line) {
-  CatalogOptions options;
-  const auto wanted = [&](Device kind) {
-    return line.devices.empty() ||
-           std::any_of(line.devices.begin(), line.devices.end(),
-                       [&](const auto& choice) { return choice.kind == kind; });
-  };
-  options.cpu = wanted(Device::cpu);
-  options.cuda = wanted(Device::cuda);
-  options.plugins = line.plugins;
-  options.external = line.external;
-  options.timeout_s = line.protocol.timeout_s.value_or(Protocol().timeout_s);
-  return options;
-}
-
-/// The devices asked for, or a GPU where one answers, else the CPU.
-std::vector<DeviceInfo> chosen_devices(const CommandLine& line, const Catalog& catalog) {
-  std::vector<DeviceInfo> devices;
-  for (const auto& choice : line.devices) {
-    const auto device = catalog.device(choice.kind, choice.index);
-    if (!device) {
-      const auto why = catalog.no_device(choice.kind);
-      throw UsageError(why.empty() ? fmt::format("--device {}:{}: no such device (rnnbench list "
-                                                 "devices)",
-                                                 name(choice.kind), choice.index)
-                                   : why);
-    }
-    devices.push_back(*device);
-  }
-  if (!devices.empty()) return devices;
-  for (const auto kind : {Device::cuda, Device::cpu})
-    if (const auto device = catalog.device(kind, 0)) return {*device};
-  throw UsageError(catalog.no_device(Device::cpu));
-}
-
-std::vector<Scenario> scenarios_for(const CommandLine& line, Device device) {
-  std::vector<Scenario> scenarios;
-  for (const auto& wanted : line.scenarios)
-    scenarios.push_back(load_scenario(find_scenario(wanted), device, line.quick, line.axes));
-  if (!scenarios.empty()) return scenarios;
-  if (line.axes.empty())
-    throw UsageError(
-        "nothing to run: give --scenario NAME (rnnbench list scenarios), or a problem such as "
-        "--cell gru --hidden 256");
-  return {ad_hoc_scenario(line.axes)};
-}
-
-Protocol protocol_for(const CommandLine& line, const Scenario& scenario) {
-  Protocol protocol;
-  apply(scenario.protocol, protocol);
-  apply(line.protocol, protocol);
-  protocol.seed = line.seed;
-  protocol.verify = line.verify;
-  protocol.measure = line.measure;
-  protocol.bitwise = line.bitwise;
-  protocol.rtol = line.rtol;
-  protocol.atol = line.atol;
-  return protocol;
-}
-
-/// One plan for each scenario on each device; peaks are filled in later, where there is a run.
-std::vector<RunPlan> plans_for(const CommandLine& line, const Catalog& catalog) {
-  std::vector<RunPlan> plans;
-  for (const auto& device : chosen_devices(line, catalog))
-    for (const auto& scenario : scenarios_for(line, device.kind)) {
-      RunPlan& plan = plans.emplace_back();
-      plan.scenarios = {scenario};
-      plan.protocol = protocol_for(line, scenario);
-      plan.device = device;
-      plan.threads = line.threads;
-      if (device.kind == Device::cpu && line.threads > 0)  // the floor is that of these threads
-        plan.device.units = std::min(device.units, line.threads);
-      plan.impls = line.impls;
-      plan.skipped = line.skipped;
-      plan.filter = line.filter;
-      plan.options = line.options;
-      plan.profile = line.profile;
-      for (const auto& plugin : line.plugins) plan.more_flags += " --plugin " + quoted(plugin);
-      for (const auto& [name_of_it, command] : line.external)
-        plan.more_flags.append(" --external ")
-            .append(quoted(fmt::format("{}={}", name_of_it, command)));
-      plan.save_tensors = line.save_tensors;
-    }
-  return plans;
-}
-
-fs::path output_folder(const CommandLine& line, const RunPlan& plan) {
-  if (!line.resume.empty()) return line.resume;
-  if (!line.out.empty()) {
-    if (fs::exists(fs::path(line.out) / "journal.jsonl"))
-      throw UsageError(fmt::format(
-          "--out {}: holds the results of an earlier run; choose another folder, or --resume {}",
-          line.out, line.out));
-    return line.out;
-  }
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  char stamp[32];
-  std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
-  const auto folder = fs::path("results") / fmt::format("{}-{}", plan.scenarios[0].name, stamp);
-  // Made here, so that of two runs in one second each gets its own.
-  std::error_code error;
-  fs::create_directories("results", error);
-  fs::path own = folder;
-  for (int k = 2; !fs::create_directory(own, error) && !error; ++k)
-    own = folder.string() + fmt::format("-{}", k);
-  return own;
-}
-
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    throw UsageError(
-        fmt::format("--out {}: cannot make this folder ({})", folder.string(), error.message()));
 }
 
 bool ran(Outcome outcome) {
@@ -215,6 +90,8 @@ class Run {
     Journal journal(folder_, contents);
     const auto start = std::chrono::steady_clock::now();
     try {
+      if (line_.tune) tune();
+      choose();
       for (std::size_t k = 0; k < plans_.size(); ++k) run_plan(k, rounds, journal);
     } catch (const Interrupted&) {
       result_.interrupted = true;
@@ -228,9 +105,8 @@ class Run {
 
  private:
   void prepare() {
-    folder_ = output_folder(line_, plans_.front());
-    make_folder(folder_);
-    result_.command = joined(line_.arguments);
+    folder_ = output_folder(line_, plans_.front().scenarios[0].name);
+    result_.command = as_typed(line_);
     result_.started = earlier_.started.empty() ? now_iso() : earlier_.started;
     result_.environment.facts = environment_facts();
     if (plans_.front().device.kind == Device::cpu) result_.warning = busy_;
@@ -239,26 +115,40 @@ class Run {
       result_.protocols.push_back({plan.scenarios[0].name, device_key(plan.device), plan.protocol});
     if (line_.devices.empty() && plans_.front().device.kind == Device::cpu)
       progress_.say(catalog_.no_device(Device::cuda) + "; running on the CPU");
-    for (auto& plan : plans_) {
-      const auto key = device_key(plan.device);
-      auto& peaks = result_.environment.peaks;
-      if (!peaks.contains(key)) {
-        if (std::string ignored; !kept_peaks(plan.device, plan.threads, ignored))
-          progress_.say(fmt::format("measuring the ceilings of {} (once)", plan.device.name));
-        try {
-          std::string where;
-          peaks[key] = peaks_of(plan.device, plan.threads, catalog_, false, where);
-        } catch (const Interrupted&) {
-          throw;
-        } catch (const std::exception& error) {
-          peaks[key] = {};
-          progress_.say(fmt::format("no floors: the ceilings of {} could not be measured ({})",
-                                    plan.device.name, error.what()));
-        }
-        result_.environment.devices.push_back(plan.device);
-      }
-      plan.peaks = peaks[key];
+    fill_peaks(plans_, catalog_, progress_, result_.environment);
+  }
+
+  /// The classes that have no entry; what --benchmark_out asks for is the run's.
+  void tune() {
+    Rounds rounds{BenchmarkFlags{}};
+    const bool print =
+        std::find(line_.formats.begin(), line_.formats.end(), "console") != line_.formats.end();
+    std::vector<PlanCases> all;
+    for (std::size_t k = 0; k < plans_.size(); ++k) all.push_back({&plans_[k], &cases_[k]});
+    std::vector<Tuning> tunings;
+    const auto write = [&](bool stopped) {
+      fs::path file = folder_ / "tune.json";  // after --resume beside that of the first part
+      for (int k = 2; fs::exists(file); ++k) file = folder_ / fmt::format("tune-{}.json", k);
+      write_file(file, tuning_json(line_, result_.started, stopped, result_.environment,
+                                   result_.protocols, tunings));
+    };
+    try {
+      tune_cases(line_, all, catalog_, rounds, progress_, print, tunings);
+    } catch (const Interrupted&) {
+      write(true);
+      throw;
     }
+    write(false);
+    wrong_candidate_ = std::any_of(tunings.begin(), tunings.end(), has_wrong_candidate);
+  }
+
+  void choose() {
+    std::string trouble;
+    const auto entries = line_.use_tuned ? read_tune_cache(trouble) : std::vector<TuneEntry>{};
+    if (!trouble.empty()) progress_.say("rnnbench: " + trouble);
+    CodeHashes hashes;
+    for (std::size_t k = 0; k < plans_.size(); ++k)
+      choose_configs(plans_[k], cases_[k], catalog_, entries, hashes);
   }
 
   void run_plan(std::size_t k, Rounds& rounds, Journal& journal) {
@@ -314,7 +204,7 @@ class Run {
                  line_.require_ran);
       return 1;
     }
-    return exit_code(result_);
+    return wrong_candidate_ ? 1 : exit_code(result_);
   }
 
   const CommandLine& line_;
@@ -326,6 +216,7 @@ class Run {
   Progress progress_;
   fs::path folder_;
   RunResult result_;
+  bool wrong_candidate_ = false;  // in --tune
 };
 
 }  // namespace

@@ -75,8 +75,15 @@ void plan_rounds(LiveCase& live, const Protocol& protocol) {
                                                live.rounds, protocol.rounds, call_s));
 }
 
+/// A case, and where its candidates are measured against each other, which one.
+std::string turn_name(const LiveCase& live) {
+  const auto name = case_name(live.result);
+  if (live.result.config_source != ConfigSource::candidate) return name;
+  return fmt::format("{}/{}#{}", name, live.result.config, live.seat.copy);
+}
+
 Turn turn_of(LiveCase& live, WorkerPool& pool, const RunPlan& plan, int round) {
-  return {case_name(live.result), live.samples, [&live, &pool, &plan, round](int count) {
+  return {turn_name(live), live.samples, [&live, &pool, &plan, round](int count) {
             std::vector<double> seconds;
             attempt(live, pool, [&](Remote& worker) {
               for (const auto& sample :
@@ -123,7 +130,8 @@ void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, con
     for (auto& live : cases)
       if (live.live && round < live.rounds) turns.push_back(turn_of(live, pool, plan, round));
     std::shuffle(turns.begin(), turns.end(),
-                 std::mt19937_64(plan.protocol.seed * 1000 + static_cast<std::uint64_t>(round)));
+                 std::mt19937_64(plan.order_seed.value_or(plan.protocol.seed) * 1000 +
+                                 static_cast<std::uint64_t>(round)));
     if (!turns.empty()) rounds.round(turns);
     if (interrupted()) throw Interrupted();
   }

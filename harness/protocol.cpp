@@ -23,7 +23,8 @@ void to_json(Json& json, const ImplInfo& i) {
   json = {{"name", i.name},
           {"summary", i.summary},
           {"peer", i.peer},
-          {"deterministic", i.deterministic}};
+          {"deterministic", i.deterministic},
+          {"tunable", i.tunable}};
 }
 
 void from_json(const Json& json, ImplInfo& i) {
@@ -31,6 +32,14 @@ void from_json(const Json& json, ImplInfo& i) {
   i.summary = json.value("summary", "");
   i.peer = json.value("peer", false);
   i.deterministic = json.value("deterministic", false);
+  i.tunable = json.value("tunable", false);
+}
+
+void to_json(Json& json, const Candidate& c) { json = {{"config", c.config}, {"why", c.why}}; }
+
+void from_json(const Json& json, Candidate& c) {
+  json.at("config").get_to(c.config);
+  c.why = json.value("why", "");
 }
 
 void to_json(Json& json, const DeviceInfo& d) {

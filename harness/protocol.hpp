@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/device.hpp"
+#include "harness/impl.hpp"
 #include "harness/tensor.hpp"
 
 namespace rnnbench {
@@ -31,12 +32,15 @@ struct ImplInfo {
   std::string summary;
   bool peer = false;
   bool deterministic = true;
+  bool tunable = false;  // answers `candidates`
 };
 
 void to_json(Json& json, const TensorPlace& place);
 void from_json(const Json& json, TensorPlace& place);
 void to_json(Json& json, const ImplInfo& info);
 void from_json(const Json& json, ImplInfo& info);
+void to_json(Json& json, const Candidate& candidate);
+void from_json(const Json& json, Candidate& candidate);
 void to_json(Json& json, const DeviceInfo& info);
 void from_json(const Json& json, DeviceInfo& info);
 void to_json(Json& json, const Peaks& peaks);

@@ -16,6 +16,7 @@ void Registry::add(Impl impl) {
 }
 
 void Registry::add(Backend backend) { backends_.push_back(backend); }
+void Registry::add(LateLibrary library) { libraries_.push_back(std::move(library)); }
 
 const Impl* Registry::find(std::string_view wanted) const {
   for (const Impl& impl : impls_)

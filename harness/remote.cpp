@@ -35,6 +35,13 @@ std::map<std::string, std::vector<std::string>> Remote::supports(
   return reasons;
 }
 
+std::vector<Candidate> Remote::candidates(const std::string& impl, const Problem& problem,
+                                          int index) {
+  return ask({{"op", "candidates"}, {"impl", impl}, {"problem", id(problem)}, {"index", index}})
+      .at("candidates")
+      .get<std::vector<Candidate>>();
+}
+
 void Remote::open(Device device, int index, int threads) {
   ask({{"op", "open"},
        {"device", std::string(name(device))},
@@ -106,6 +113,12 @@ std::vector<std::pair<std::string, std::string>> Remote::state() {
 }
 
 Peaks Remote::calibrate() { return ask({{"op", "calibrate"}}).at("peaks").get<Peaks>(); }
+
+std::vector<std::pair<std::string, std::string>> Remote::libraries() {
+  return ask({{"op", "libraries"}})
+      .at("libraries")
+      .get<std::vector<std::pair<std::string, std::string>>>();
+}
 
 bool Remote::reference(const Problem& problem, const std::vector<TensorPlace>& in,
                        const std::vector<TensorPlace>& out) {

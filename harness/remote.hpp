@@ -54,6 +54,7 @@ class Remote {
   /// For each implementation one reason (or "") a problem.
   std::map<std::string, std::vector<std::string>> supports(const std::vector<std::string>& ids,
                                                            int index);
+  std::vector<Candidate> candidates(const std::string& impl, const Problem& problem, int index);
   void open(Device device, int index, int threads);
   void load(const std::string& key, const Problem& problem, const std::vector<TensorPlace>& weights,
             const std::vector<std::vector<TensorPlace>>& sets);
@@ -66,6 +67,8 @@ class Remote {
   void drop(const std::string& key);
   std::vector<std::pair<std::string, std::string>> state();
   Peaks calibrate();
+  /// Libraries that are opened late: name, and version or why it cannot be opened.
+  std::vector<std::pair<std::string, std::string>> libraries();
   bool reference(const Problem& problem, const std::vector<TensorPlace>& in,
                  const std::vector<TensorPlace>& out);
   int pid() const { return process_.pid(); }

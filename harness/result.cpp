@@ -20,7 +20,28 @@ constexpr std::array<std::pair<Outcome, std::string_view>, 9> outcomes{{
     {Outcome::unverified, "unverified"},
 }};
 
+constexpr std::array<std::pair<ConfigSource, std::string_view>, 5> config_sources{{
+    {ConfigSource::none, ""},
+    {ConfigSource::model, "model"},
+    {ConfigSource::tuned, "tuned"},
+    {ConfigSource::asked, "asked"},
+    {ConfigSource::candidate, "candidate"},
+}};
+
 }  // namespace
+
+std::string_view name(ConfigSource source) {
+  for (const auto& [value, word] : config_sources)
+    if (value == source) return word;
+  return "?";
+}
+
+ConfigSource parse_config_source(std::string_view text) {
+  for (const auto& [value, word] : config_sources)
+    if (word == text) return value;
+  throw UsageError("config source '" + std::string(text) +
+                   "' is not known: expected model, tuned, asked, candidate or nothing");
+}
 
 std::string_view name(Outcome outcome) {
   for (const auto& [value, word] : outcomes)

@@ -29,6 +29,17 @@ enum class Outcome {
 std::string_view name(Outcome outcome);  // "passed", "timed out", "over budget", ...
 Outcome parse_outcome(std::string_view text);
 
+/// Who chose the configuration of a tunable implementation.
+enum class ConfigSource {
+  none,       // it has none
+  model,      // its own default
+  tuned,      // `rnnbench tune`, for this device and code
+  asked,      // --option config=…
+  candidate,  // one of those that `rnnbench tune` is measuring
+};
+std::string_view name(ConfigSource source);  // "" for none
+ConfigSource parse_config_source(std::string_view text);
+
 /// How close the outputs were to the float64 reference.
 struct Verification {
   double max_error = 0;  // largest |got - reference| / scale over all checked outputs
@@ -59,9 +70,12 @@ struct CaseResult {
   std::string mode = "eager";  // or "graph"
   std::string cache = "hot";   // while it was timed: hot, cold or rotate
   Outcome outcome = Outcome::unverified;
-  std::string reason;     // why it is not `passed`, one line
-  std::string note;       // what the kernel chose
-  std::string reproduce;  // the command line that runs this case again
+  std::string reason;  // why it is not `passed`, one line
+  std::string note;    // what the kernel chose
+  std::string config;  // of a tunable implementation; docs/tuning.md
+  ConfigSource config_source = ConfigSource::none;
+  std::string config_note;  // "+12.3 % over the default, 2026-01-31"
+  std::string reproduce;    // the command line that runs this case again
   Verification verification;
   std::optional<double> setup_s;      // make: workspace, weight repacking
   std::optional<double> projected_s;  // over budget only: a projection, not a measurement

@@ -22,13 +22,14 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   line += fmt::format(" --seed {} --cache {} --budget {:g} --repetitions {} --min-time {:g}",
                       p.seed, p.cache, p.budget_s, p.rounds, p.min_time_s);
   line += fmt::format(" --warmup {}", p.warmup);
-  if (live.graph) line += " --graph";
+  if (live.seat.graph) line += " --graph";
   if (plan.threads != 0) line += fmt::format(" --threads {}", plan.threads);
   if (p.rtol) line += fmt::format(" --rtol {:g}", *p.rtol);
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
   if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
+  if (live.result.config_source == ConfigSource::model) line += " --no-tuned";
   line += plan.more_flags;
-  for (const auto& [key, value] : plan.options)
+  for (const auto& [key, value] : live.options)
     line.append(" --option ").append(quoted(fmt::format("{}={}", key, value)));
   return line;
 }
@@ -72,10 +73,12 @@ class ProblemRun {
       const Scenario& scenario = plan.scenarios[one.scenario];
       const Offer& offer = catalog.offers()[one.offer];
       LiveCase& live = cases_.emplace_back();
-      live.offer = one.offer;
+      live.seat = {one.offer, one.graph, one.copy};
       live.remote_name = offer.remote_name;
+      live.options = plan.options;
+      if (one.config_source != ConfigSource::none && one.config_source != ConfigSource::model)
+        live.options["config"] = one.config;
       live.deterministic = offer.info.deterministic;
-      live.graph = one.graph;
       live.result.scenario = scenario.name;
       live.result.problem = scenario.problems[one.problem];
       live.result.device = device_key(plan.device);
@@ -83,6 +86,9 @@ class ProblemRun {
       live.result.peer = offer.info.peer;
       live.result.mode = one.graph ? "graph" : "eager";
       live.result.cache = plan.protocol.cache;
+      live.result.config = one.config;
+      live.result.config_source = one.config_source;
+      live.result.config_note = one.config_note;
       live.result.floor = floor_of(live.result.problem, plan.device, plan.peaks);
       live.result.reproduce = reproduce(live, plan);
       if (!one.unsupported.empty()) live.end(Outcome::unsupported, one.unsupported);
@@ -121,7 +127,7 @@ class ProblemRun {
   void fail(const std::string& why) {
     for (auto& live : cases_) {
       if (live.live) live.end(Outcome::failed, why);
-      pool_.drop(live.offer, live.graph, timed_key);
+      pool_.drop(live.seat, timed_key);
       strip(live);
     }
     pool_.retire_services();
@@ -189,7 +195,7 @@ class ProblemRun {
       attempt(live, pool_, [&](Remote& worker) {
         const auto places = data.output_places(data.problem());
         worker.run(timed_key, 0, true, places);
-        std::string impl = live.result.impl + (live.graph ? "-graph" : "");
+        std::string impl = live.result.impl + (live.seat.graph ? "-graph" : "");
         std::replace(impl.begin(), impl.end(), ':', '-');
         for (const auto& place : places)
           write_npy(folder / impl / (place.name + ".npy"), place.shape, data.fetched(place));
@@ -197,7 +203,7 @@ class ProblemRun {
   }
 
   void finish(LiveCase& live) {
-    pool_.drop(live.offer, live.graph, timed_key);
+    pool_.drop(live.seat, timed_key);
     if (live.live) {
       if (!plan_.protocol.verify)
         live.end(Outcome::unverified, "verification was switched off (--no-verify)");

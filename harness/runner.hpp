@@ -26,7 +26,8 @@ struct RunPlan {
   std::map<std::string, std::string> options;  // --option, for implementations
   std::string more_flags;  // for the lines that reproduce: plug-ins, external workers
   bool profile = false;
-  std::string save_tensors;  // folder, empty: none
+  std::string save_tensors;                 // folder, empty: none
+  std::optional<std::uint64_t> order_seed;  // of the turns in a round; else the protocol's
 };
 
 /// One case before anything has run.
@@ -34,6 +35,10 @@ struct PlannedCase {
   std::size_t scenario = 0, problem = 0, offer = 0;
   bool graph = false;
   std::string unsupported;  // reason, or empty
+  std::string config = {};  // as in CaseResult; handed on unless it is the model's own
+  ConfigSource config_source = ConfigSource::none;
+  std::string config_note = {};
+  int copy = 0;  // candidates of one implementation: each has a worker of its own
 };
 
 /// Cases in the order they will run; `name_of` a case is "scenario/problem/impl[/graph]".

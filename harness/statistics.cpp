@@ -187,4 +187,26 @@ Summary summarize(const std::vector<double>& samples, const std::vector<int>& gr
   return s;
 }
 
+PairedRatio paired_ratio(const std::vector<double>& above, const std::vector<double>& below) {
+  if (above.empty() || above.size() != below.size())
+    throw Error("a ratio over rounds needs the same rounds of both");
+  std::vector<double> ratios;
+  for (std::size_t k = 0; k < above.size(); ++k) ratios.push_back(above[k] / below[k]);
+  std::mt19937_64 random(seed);
+  std::uniform_int_distribution<std::size_t> draw(0, ratios.size() - 1);
+  std::vector<double> medians(resamples), drawn(ratios.size());
+  for (double& m : medians) {
+    for (double& value : drawn) value = ratios[draw(random)];
+    m = median(drawn);
+  }
+  std::sort(medians.begin(), medians.end());
+  const double outside = widened_tail(ratios.size());
+  PairedRatio result;
+  result.rounds = ratios.size();
+  result.ratio = median(ratios);
+  result.low = std::min(result.ratio, sorted_quantile(medians, outside));
+  result.high = std::max(result.ratio, sorted_quantile(medians, 1 - outside));
+  return result;
+}
+
 }  // namespace rnnbench

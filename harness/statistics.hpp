@@ -23,6 +23,20 @@ struct Summary {
 /// only on the arguments: resampling uses a fixed seed. 100 000 samples take some 10 ms.
 Summary summarize(const std::vector<double>& samples, const std::vector<int>& groups = {});
 
+/// How two things that were measured in the same rounds compare.
+struct PairedRatio {
+  double ratio = 0, low = 0, high = 0;  // low, high: 95 % bootstrap interval
+  std::size_t rounds = 0;
+
+  bool operator==(const PairedRatio&) const = default;
+};
+
+/// `above` and `below`: their medians in each round. The median of the rounds' ratios, so that what
+/// changes from round to round (clocks, other work) cancels; the interval draws rounds, and is
+/// widened for few of them as `summarize` does. Throws Error where they are empty or differ in
+/// number.
+PairedRatio paired_ratio(const std::vector<double>& above, const std::vector<double>& below);
+
 double median(std::vector<double> values);
 
 /// Linear interpolation between order statistics (type 7, NumPy's default); q in [0, 1].

@@ -59,7 +59,8 @@ class Worker {
       if (!why.empty()) missing[std::string(name(backend.kind))] = why;
     }
     for (const Impl* impl : offered_)
-      impls.push_back(ImplInfo{full_name(*impl), impl->summary, impl->peer, impl->deterministic});
+      impls.push_back(ImplInfo{full_name(*impl), impl->summary, impl->peer, impl->deterministic,
+                               impl->candidates != nullptr});
     return {{"protocol", protocol_version},
             {"impls", impls},
             {"devices", devices},
@@ -106,6 +107,17 @@ class Worker {
                             : std::nullopt;
   }
 
+  Json candidates(const Json& request) {
+    const Impl& impl = impl_of(request);
+    if (!impl.candidates) throw Error(full_name(impl) + " has nothing to tune");
+    const auto problem = parse_id(request.at("problem").get<std::string>());
+    const int index = request.value("index", 0);
+    if (const Reason reason = unsupported(impl, problem, index)) throw Unsupported(*reason);
+    std::string why;
+    const auto& infos = list(*Registry::instance().backend(impl.device), why);
+    return {{"candidates", impl.candidates(problem, infos[static_cast<std::size_t>(index)])}};
+  }
+
   Json open(const Json& request) {
     const auto kind = request.at("device") == "cuda" ? Device::cuda : Device::cpu;
     const Backend* backend = Registry::instance().backend(kind);
@@ -128,14 +140,13 @@ class Worker {
   }
 
   Json make(const Json& request) {
-    const Impl* impl = Registry::instance().find(request.at("impl").get<std::string>());
-    if (!impl) throw Error("implementation " + request.at("impl").dump() + " is not here");
+    const Impl& impl = impl_of(request);
     Options options;
     options.threads = threads_;
     options.more = request.value("options", options.more);
     ServedCase& served = case_of(request);
     const auto start = Clock::now();
-    served.make(*impl, options, request.value("graph", false),
+    served.make(impl, options, request.value("graph", false),
                 parse_cache_mode(request.value("cache", "hot")));
     const double took = std::chrono::duration<double>(Clock::now() - start).count();
     return {{"setup_s", took / static_cast<double>(served.instance_count())},
@@ -190,6 +201,13 @@ class Worker {
   Json state(const Json&) { return {{"state", session().state()}}; }
   Json calibrate(const Json&) { return {{"peaks", session().calibrate()}}; }
 
+  Json libraries(const Json&) {
+    Json all = Json::array();
+    for (const auto& library : Registry::instance().libraries())
+      all.push_back({library.name, library.state()});
+    return {{"libraries", all}};
+  }
+
   Json reference(const Json& request) {
     const auto inputs = request.at("in").get<std::vector<TensorPlace>>();
     const auto outputs = request.at("out").get<std::vector<TensorPlace>>();
@@ -208,6 +226,12 @@ class Worker {
   Session& session() {
     if (!session_) throw Error("no device was opened");
     return *session_;
+  }
+
+  static const Impl& impl_of(const Json& request) {
+    const Impl* impl = Registry::instance().find(request.at("impl").get<std::string>());
+    if (!impl) throw Error("implementation " + request.at("impl").dump() + " is not here");
+    return *impl;
   }
 
   ServedCase& case_of(const Json& request) {
@@ -229,13 +253,14 @@ class Worker {
 };
 
 const std::map<std::string, Worker::Operation> Worker::operations{
-    {"describe", &Worker::describe},  {"supports", &Worker::supports},
-    {"open", &Worker::open},          {"load", &Worker::load},
-    {"make", &Worker::make},          {"run", &Worker::run},
-    {"time", &Worker::time},          {"fetch", &Worker::fetch},
-    {"profile", &Worker::profile},    {"drop", &Worker::drop},
-    {"state", &Worker::state},        {"calibrate", &Worker::calibrate},
-    {"reference", &Worker::reference}};
+    {"describe", &Worker::describe},   {"supports", &Worker::supports},
+    {"open", &Worker::open},           {"load", &Worker::load},
+    {"make", &Worker::make},           {"run", &Worker::run},
+    {"time", &Worker::time},           {"fetch", &Worker::fetch},
+    {"profile", &Worker::profile},     {"drop", &Worker::drop},
+    {"state", &Worker::state},         {"calibrate", &Worker::calibrate},
+    {"reference", &Worker::reference}, {"candidates", &Worker::candidates},
+    {"libraries", &Worker::libraries}};
 
 /// Replies go to a copy of standard output; standard output itself becomes standard error.
 std::FILE* take_standard_output() {

@@ -91,6 +91,9 @@ std::vector<Field> fields_of(const Section& s, const Row& row, const char* deriv
   add_problem(f, c.problem);
   f.emplace_back("reason", c.reason.empty() ? c.verification.why : c.reason);
   f.emplace_back("note", c.note);
+  f.emplace_back("config", c.config);
+  f.emplace_back("config_source", name(c.config_source));
+  f.emplace_back("config_note", c.config_note);
   f.emplace_back("derived", derived);
   f.emplace_back("reproduce", c.reproduce);
   return f;

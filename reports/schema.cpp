@@ -12,6 +12,7 @@ void read_word(const std::string& text, Cell& value) { value = parse_cell(text);
 void read_word(const std::string& text, Dtype& value) { value = parse_dtype(text); }
 void read_word(const std::string& text, Layout& value) { value = parse_layout(text); }
 void read_word(const std::string& text, Outcome& value) { value = parse_outcome(text); }
+void read_word(const std::string& text, ConfigSource& value) { value = parse_config_source(text); }
 
 void read_word(const std::string& text, HeadAt& value) {
   for (const HeadAt at : {HeadAt::none, HeadAt::every_step, HeadAt::last_step})

@@ -60,6 +60,8 @@ void fields(A& a, Is<CaseResult> auto& c) {
   a("scenario", c.scenario), a("problem", c.problem), a("device", c.device);
   a("impl", c.impl), a("peer", c.peer), a("mode", c.mode), a("cache", c.cache);
   a("outcome", c.outcome), a("reason", c.reason), a("note", c.note), a("reproduce", c.reproduce);
+  a.later("config", c.config), a.later("config_source", c.config_source);
+  a.later("config_note", c.config_note);
   a("verification", c.verification), a("setup_s", c.setup_s), a("projected_s", c.projected_s);
   a("time", c.time), a("wall", c.wall), a("floor", c.floor), a("device_state", c.device_state);
   a("warnings", c.warnings), a("samples", c.samples);
@@ -136,6 +138,7 @@ void read_word(const std::string& text, Layout& value);
 void read_word(const std::string& text, HeadAt& value);
 void read_word(const std::string& text, Device& value);
 void read_word(const std::string& text, Outcome& value);
+void read_word(const std::string& text, ConfigSource& value);
 
 Json number(double value);  // JSON has no nan and no inf: they are strings
 double number(const Json& json);
@@ -150,6 +153,10 @@ struct Encoder {
   template <class T>
   void operator()(const char* key, const T& value) {
     json[key] = encode(value);
+  }
+  template <class T>
+  void later(const char* key, const T& value) {
+    (*this)(key, value);
   }
 };
 
@@ -196,6 +203,11 @@ struct Decoder {
     } catch (const UsageError& e) {
       throw UsageError(fmt::format("{}: {}", key, e.what()));
     }
+  }
+  /// A field that files of this version have only since it was added: absent, it keeps its default.
+  template <class T>
+  void later(const char* key, T& value) {
+    if (json.contains(key)) (*this)(key, value);
   }
 };
 

@@ -47,7 +47,8 @@ struct RowText {
 };
 RowText text_of(const Row& row);
 
-/// Lines for under a row: why it did not pass, its projection (marked as one), its warnings.
+/// Lines for under a row: who chose its configuration, why it did not pass, its projection (marked
+/// as one), its warnings.
 std::vector<std::string> remarks(const CaseResult& result);
 
 /// "24.2 GFLOP, 12.3 MB"

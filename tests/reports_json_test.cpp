@@ -51,7 +51,8 @@ RunResult random_run(unsigned seed) {
   for (int k = 0; k < 20; ++k) {
     CaseResult c;
     c.scenario = text(), c.impl = text(), c.mode = text(), c.reason = text(), c.note = text();
-    c.device = text(), c.cache = text();
+    c.device = text(), c.cache = text(), c.config = text(), c.config_note = text();
+    c.config_source = static_cast<ConfigSource>(random() % 5);
     c.reproduce = text(), c.peer = random() % 2, c.outcome = static_cast<Outcome>(random() % 9);
     Problem& p = c.problem;
     p.cell = static_cast<Cell>(random() % 4), p.dtype = static_cast<Dtype>(random() % 4);
@@ -85,6 +86,19 @@ TEST(Json, whole_run_comes_back) {
     EXPECT_TRUE(back.protocols == run.protocols);
     EXPECT_TRUE(back == run);
   }
+}
+
+// Files of this version from before configurations were known have none.
+TEST(Json, what_came_later_may_be_absent) {
+  Json json = Json::parse(written(write_json, one_of_each()));
+  for (Json& one : json["rnnbench"]["cases"])
+    for (const char* key : {"config", "config_source", "config_note"}) {
+      EXPECT_EQ(one.at(key), "");
+      one.erase(key);
+    }
+  EXPECT_TRUE(parse_json(json.dump(), "memory") == one_of_each());
+  for (Json& one : json["rnnbench"]["cases"]) one["config_source"] = "fate";
+  EXPECT_THROW(parse_json(json.dump(), "memory"), UsageError);
 }
 
 TEST(Json, nan_and_infinity_come_back) {

@@ -379,6 +379,10 @@ std::string option(const Options& options, const char* name) {
   return found == options.more.end() ? std::string() : found->second;
 }
 
+std::string predicted(double seconds) {
+  return "predicted " + std::to_string(std::int64_t(std::llround(seconds * 1e6))) + " us";
+}
+
 std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Options& options) {
   int index = 0;
   RNNBENCH_CUDA(cudaGetDevice(&index));
@@ -389,9 +393,6 @@ std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Opt
   const Plan plan = config.empty() ? all.front() : fused::plan_named(config, p, device, product);
   const auto other =
       std::find_if(all.begin(), all.end(), [&](const Plan& one) { return one.form != plan.form; });
-  const auto predicted = [](double seconds) {
-    return std::to_string(std::int64_t(std::llround(seconds * 1e6))) + " us";
-  };
   const std::string why = config.empty()
                               ? "predicted " + predicted(plan.total_s) + ", " +
                                     (plan.form == Form::hoisted ? "in the kernel " : "hoisted ") +
@@ -414,11 +415,20 @@ Reason unsupported(const Problem& p, const DeviceInfo& device) {
   return std::nullopt;
 }
 
+std::vector<Candidate> candidates(const Problem& p, const DeviceInfo& device) {
+  std::vector<Candidate> found;
+  for (const Plan& plan :
+       fused::candidate_plans(p, device, fused::product_for(p.dtype, std::string())))
+    found.push_back({plan.config(), predicted(plan.total_s)});
+  return found;
+}
+
 RNNBENCH_IMPL({.name = "fused",
                .device = Device::cuda,
                .summary = "one kernel for each cell step: products, biases, gates, one store",
                .unsupported = unsupported,
-               .make = make_fused});
+               .make = make_fused,
+               .candidates = candidates});
 
 }  // namespace
 }  // namespace rnnbench
