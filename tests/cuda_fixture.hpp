@@ -97,6 +97,22 @@ class DeviceProblem {
     }
     return {};
   }
+  /// The largest absolute difference of any output element.
+  double largest_error(const Reference& want) {
+    double largest = 0;
+    for (std::size_t k = 0; k < specs_.size(); ++k) {
+      if (specs_[k].role != Role::output) continue;
+      std::vector<float> got(specs_[k].elements());
+      std::vector<std::byte> stored(bytes(specs_[k]));
+      session_.copy_out(stored.data(), pointers_[k], stored.size());
+      from_storage(dtype_, stored.data(), got.size(), got.data());
+      for (const ReferenceOutput& output : want)
+        if (output.spec.name == specs_[k].name)
+          for (std::size_t i = 0; i < got.size(); ++i)
+            largest = std::max(largest, std::abs(double(got[i]) - output.values[i]));
+    }
+    return largest;
+  }
   Tensors tensors;
 
  private:

@@ -118,5 +118,51 @@ TEST_F(GpuFused, EveryTileOfEveryFormAgreesWithTheReference) {
     }
 }
 
+/// Few and small, so that compute-sanitizer can watch all of it: docs/kernels.md.
+TEST_F(GpuFused, OddShapesForTheSanitizers) {
+  std::mt19937 random(12);
+  for (const char* text :
+       {"rnn_tanh_b3_t3_i5_h7_l2_f32_head3-every", "gru-bi_b9_t2_i33_h31_l2_f32",
+        "lstm_b17_t3_i19_h40_l2_f32_btc_stateful", "gru_b5_t2_i24_h72_l1_tf32",
+        "lstm-bi_b7_t2_i9_h11_l2_f16_nobias", "gru_b65_t3_i40_h48_l2_f16_head5-last",
+        "rnn_relu_b70_t2_i64_h136_l1_bf16", "lstm_b66_t2_i36_h44_l1_tf32"}) {
+    const Problem p = parse_id(text);
+    for (const Impl& impl : cuda_impls()) check(impl, p, false, p.stateful ? 3 : 1, random);
+    for (const auto& plan :
+         fused::candidate_plans(p, info, fused::product_for(p.dtype, std::string()))) {
+      Options options;
+      options.more["config"] = plan.config();
+      SCOPED_TRACE(plan.config());
+      check(*Registry::instance().find("cuda:fused"), p, false, p.stateful ? 3 : 1, random,
+            options);
+    }
+    if (HasFatalFailure()) return;
+  }
+}
+
+/// 3xTF32 may be called f32 where its error is within twice that of the f32 units.
+TEST_F(GpuFused, ThreeTf32ProductsAreAsGoodAsF32) {
+  const Impl* impl = Registry::instance().find("cuda:fused");
+  std::mt19937 random(13);
+  for (const char* text : {"gru_b16_t50_i256_h256_l2_f32", "lstm_b64_t20_i512_h512_l1_f32",
+                           "rnn_tanh_b8_t1_i4096_h1024_l1_f32"}) {
+    const Problem p = with_all_outputs(parse_id(text));
+    const auto inputs = random_inputs(p, random);
+    const Reference want = reference(p, inputs);
+    std::array<double, 2> errors{};
+    for (const bool three : {false, true}) {
+      DeviceProblem device(*session, p, inputs);
+      Options options;
+      if (three) options.more["math"] = "3xtf32";
+      auto kernel = impl->make(p, device.tensors, options);
+      kernel->launch(session->stream());
+      session->synchronize();
+      errors[three] = device.largest_error(want);
+    }
+    std::printf("%s: f32 units %.2g, 3xTF32 %.2g\n", text, errors[0], errors[1]);
+    EXPECT_LE(errors[1], 2 * errors[0]) << text;
+  }
+}
+
 }  // namespace
 }  // namespace rnnbench

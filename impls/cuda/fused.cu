@@ -393,11 +393,11 @@ std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Opt
   const Plan plan = config.empty() ? all.front() : fused::plan_named(config, p, device, product);
   const auto other =
       std::find_if(all.begin(), all.end(), [&](const Plan& one) { return one.form != plan.form; });
-  const std::string why = config.empty()
-                              ? "predicted " + predicted(plan.total_s) + ", " +
-                                    (plan.form == Form::hoisted ? "in the kernel " : "hoisted ") +
-                                    predicted(other->total_s)
-                              : "as asked";
+  const std::string why =
+      config.empty() ? predicted(plan.total_s) +
+                           (plan.form == Form::hoisted ? "; in the kernel " : "; hoisted ") +
+                           predicted(other->total_s)
+                     : "as asked";
   return with_storage(p.dtype, [&](auto type) -> std::unique_ptr<Kernel> {
     return std::make_unique<Fused<decltype(type)>>(p, t, device, plan, why);
   });

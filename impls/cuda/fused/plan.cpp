@@ -11,19 +11,21 @@ namespace {
 /// Multiply-adds a clock and SM that the step kernels reach, by kind of product and chip; a part of
 /// what the chip could do, as measured on CC 9.0 and scaled by the data sheets elsewhere.
 double multiply_adds_per_clock(Product product, int cc) {
-  if (product == Product::ffma) return 0.55 * 128;
+  if (product == Product::ffma) return 0.6 * 128;
   const double f16 = cc >= 90 && cc < 120 ? 0.45 * 2048 : cc == 80 ? 0.6 * 1024 : 0.6 * 256;
   if (product == Product::tf32) return f16 / (cc == 80 || cc >= 90 ? 2 : 4);
   if (product == Product::tf32x3) return f16 / (cc == 80 || cc >= 90 ? 6 : 12);
   return f16;
 }
 
-constexpr double copy_bytes_per_clock = 40;  // out of L2, an SM
-constexpr double l2_bytes_per_s = 5e12;      // all SMs together
-constexpr double launch_s = 1.3e-6;          // a step after a step, with overlapped launches
-constexpr double late_launch_s = 2.2e-6;     // without: before CC 9.0
-constexpr double block_s = 0.7e-6;           // first copy, last sums, gates and store of a block
-constexpr double latency_s = 1.1e-6;         // of a copy while all SMs copy
+constexpr double copy_bytes_per_s = 34e9;       // out of L2, an SM, with cp.async
+constexpr double wide_copy_bytes_per_s = 45e9;  // with TMA
+constexpr double l2_bytes_per_s = 5e12;         // all SMs together
+constexpr double launch_s = 1.3e-6;             // a step after a step, with overlapped launches
+constexpr double late_launch_s = 2.2e-6;        // without: before CC 9.0
+constexpr double block_s = 0.7e-6;              // first copy, last sums, gates and store of a block
+constexpr double chunk_s = 0.1e-6;              // barrier and latencies of a chunk
+constexpr double turn_s = 2.2e-6;  // from a free stage to its next chunk's being used, by TMA
 constexpr double gemm_launch_s = 5e-6;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -36,31 +38,30 @@ struct Work {
 
 double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
 
-/// A launch of blocks, `rounds` on the busiest SM, each with `compute_s` of products and `bytes` to
-/// copy, of which `depth_bytes` are on their way at a time.
-double launch_time(double blocks, double rounds, double compute_s, double bytes, double l2_bytes,
-                   double depth_bytes, const DeviceInfo& device) {
-  const double copy_s = std::max(bytes / (copy_bytes_per_clock * clock_of(device)),
-                                 latency_s * std::max(0.0, bytes / depth_bytes - 1));
-  return (device.cc >= 90 ? launch_s : late_launch_s) + block_s +
-         std::max({rounds * compute_s, rounds * copy_s, blocks * l2_bytes / l2_bytes_per_s});
+double step_overhead(const DeviceInfo& device) {
+  return (device.cc >= 90 ? launch_s : late_launch_s) + block_s;
 }
 
+/// Blocks that share an SM overlap one's copies with another's products; a block alone does so in
+/// part.
 double launch_time(const Tile& tile, const Work& work, const DeviceInfo& device, Product product) {
   const std::int64_t blocks =
       work.jobs * ceil_div(work.rows, tile.block_m()) * ceil_div(work.units, tile.block_n());
   const auto rounds = double(ceil_div(blocks, std::max(device.units, 1)));
   const std::int64_t chunk = tile.chunk_bytes / element_bytes(product);
-  const auto k = double(ceil_div(work.width, chunk) * chunk);
-  // Few warps alone leave an SM's schedulers waiting for their latencies; several blocks help.
+  const auto chunks = double(ceil_div(work.width, chunk));
+  const double bytes = tile.chunk_bytes * (tile.block_m() + double(work.gates) * tile.block_n());
+  // Where all chunks fit into the stages, the weights came while the launch before was at work.
+  const bool prefetched = device.cc >= 90 && rounds == 1 && chunks < tile.stages;
+  const double copy_s = (prefetched ? tile.chunk_bytes * tile.block_m() : bytes) / copy_bytes_per_s;
+  const double compute_s = double(chunk) * tile.block_m() * tile.block_n() * work.gates /
+                           (multiply_adds_per_clock(product, device.cc) * clock_of(device));
   const double resident = std::min(rounds, double(tile.blocks));
-  const double busy = std::min(1.0, (0.4 + tile.warps() * resident / 16.0));
-  const double compute_s = k * tile.block_m() * tile.block_n() * work.gates /
-                           (multiply_adds_per_clock(product, device.cc) * clock_of(device) * busy);
-  const double bytes =
-      k * element_bytes(product) * (tile.block_m() + double(work.gates) * tile.block_n());
-  return launch_time(double(blocks), rounds, compute_s, bytes, bytes,
-                     resident * (tile.stages - 1) * tile.stage_bytes(work.gates), device);
+  const double alone_s = std::max(copy_s, compute_s) + 0.6 * std::min(copy_s, compute_s);
+  const double chunk_time =
+      chunk_s + (resident > 1 ? resident * std::max(copy_s, compute_s) : alone_s);
+  return step_overhead(device) + std::max(chunks * chunk_time * std::ceil(rounds / resident),
+                                          double(blocks) * chunks * bytes / l2_bytes_per_s);
 }
 
 double launch_time(const WideTile& tile, const Work& work, const DeviceInfo& device,
@@ -68,17 +69,20 @@ double launch_time(const WideTile& tile, const Work& work, const DeviceInfo& dev
   const std::int64_t across = ceil_div(ceil_div(work.units, tile.block_n()), tile.cluster);
   const std::int64_t blocks =
       work.jobs * ceil_div(work.rows, tile.block_m()) * across * tile.cluster;
-  // Not every SM can be in a cluster.
-  const auto rounds = double(ceil_div(blocks, std::max(device.units - 2 * tile.cluster, 1)));
+  // Clusters of four leave a few SMs of a GPC without work.
+  const int usable = std::max(device.units - (tile.cluster > 2 ? 8 : 2), 1);
+  const auto rounds = double(ceil_div(blocks, usable));
   const std::int64_t chunk = WideTile::chunk_bytes / element_bytes(product);
-  const auto k = double(ceil_div(work.width, chunk) * chunk);
-  const double compute_s = k * 64 * tile.groups * tile.batch /
+  const auto chunks = double(ceil_div(work.width, chunk));
+  const double compute_s = double(chunk) * 64 * tile.groups * tile.batch /
                            (1.5 * multiply_adds_per_clock(product, device.cc) * clock_of(device));
-  const double weights = k * element_bytes(product) * work.gates * tile.block_n();
-  const double batch = k * element_bytes(product) * tile.batch;
-  return launch_time(double(blocks), rounds, compute_s, weights + batch,
-                     weights + batch / tile.cluster, double((tile.stages - 1) * tile.stage_bytes()),
-                     device);
+  const double weights = WideTile::chunk_bytes * double(work.gates) * tile.block_n();
+  const double batch = WideTile::chunk_bytes * double(tile.batch);
+  const double copy_s = (weights + batch / tile.cluster) / wide_copy_bytes_per_s;
+  const double chunk_time = std::max({compute_s, copy_s, turn_s / tile.stages});
+  return step_overhead(device) +
+         std::max(rounds * chunks * chunk_time,
+                  double(blocks) * chunks * (weights + batch / tile.cluster) / l2_bytes_per_s);
 }
 
 /// Every tile that this device can run for such rows.

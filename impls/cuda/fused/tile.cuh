@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
   constexpr int chunk = tile.chunk_bytes / int(sizeof(T));
   constexpr int stage_bytes = tile.stage_bytes(gates);
   constexpr int results = (block_m * block_n + threads - 1) / threads;  // a thread updates
-  constexpr bool early = results <= 2;  // what updates read fits into registers meanwhile
+  constexpr bool early = results <= 4;  // what updates read fits into registers meanwhile
   extern __shared__ __align__(128) unsigned char shared[];
 
   const Job& job = launch.jobs[blockIdx.z];
@@ -203,7 +203,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
         sum;
   });
   __syncthreads();
-#pragma unroll(early ? results : 1)
+#pragma unroll(early ? results : 4)
   for (int r = 0; r < results; ++r) {
     if (!place_of(r, row, unit)) continue;
     float total[slots];

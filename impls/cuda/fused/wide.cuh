@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
         meeting[meeting_place(line / units, m, group * units + line % units)] = sums[i];
     }
     asm volatile("bar.sync 1, %0;" ::"n"(threads) : "memory");
-#pragma unroll(early ? results : 1)
+#pragma unroll(early ? results : 4)
     for (int r = 0; r < results; ++r) {
       if (!place_of(r)) continue;
       float total[slots];
