@@ -88,12 +88,14 @@ find_nvcc() {
   fi
 }
 
-# The GPU that answers, as a CUDA architecture ("90"); fails when none does.
+# The GPU that answers, as a CUDA architecture ("89"); fails when none does. Of CC 9.0 it is the one
+# that has wgmma.
 gpu_architecture() {
   local cc
   cc=$(timeout 20 nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null |
     head -n 1 | tr -d '. ')
-  [[ $cc =~ ^[0-9]+$ ]] && echo "$cc"
+  [ "$cc" != 90 ] || cc=90a
+  [[ $cc =~ ^[0-9]+a?$ ]] && echo "$cc"
 }
 
 # cached NAME: its value in the build folder's cache; empty where there is none.

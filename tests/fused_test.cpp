@@ -43,10 +43,43 @@ TEST(FusedPlan, TilesAddUpAndFitTheirChips) {
         EXPECT_GE(tile.stages, 2) << name;
         EXPECT_EQ(tile.chunk_bytes % (tile.warps_k * (product == Product::ffma ? 16 : 64)), 0);
         EXPECT_EQ(fused::Tile::from_code(tile.code()), tile) << name;
-        // What one block may have on CC 8.6, 8.9 and 12.0: 99 KiB.
-        EXPECT_LE(tile.shared_bytes(gates, fused::slots_of(gates)), 99 * 1024) << name;
       }
     }
+}
+
+/// The shared memory that one block may have there.
+TEST(FusedPlan, OffersWhatFitsTheDevice) {
+  for (const auto& [cc, most] : {std::pair(80, 163), {86, 99}, {89, 99}, {120, 99}, {100, 227}}) {
+    DeviceInfo device = an_h200();
+    device.cc = cc;
+    for (const Product product : products)
+      for (const char* text : {"gru_b128_t9_i256_h256_l2_f32", "lstm_b10_t9_i256_h256_l1_f32",
+                               "rnn_tanh_b256_t1_i512_h512_l1_f32"}) {
+        const Problem p = parse_id(text);
+        const auto all = fused::plans(p, device, product);
+        EXPECT_GE(all.size(), 8u);
+        for (const auto& plan : all) {
+          const auto* tile = std::get_if<fused::Tile>(&plan.tile);
+          ASSERT_NE(tile, nullptr) << plan.config() << " on CC " << cc;  // wgmma is CC 9.0's alone
+          EXPECT_LE(tile->shared_bytes(gates(p.cell), fused::slots_of(gates(p.cell))), most * 1024);
+        }
+      }
+  }
+}
+
+TEST(FusedPlan, WgmmaFromABatchOf64OnWhereRowsAreAligned) {
+  if (!fused::wide_built) GTEST_SKIP() << "sm_90a is not among the architectures of this build";
+  const auto has_wgmma = [](const char* text, Product product) {
+    const auto all = fused::plans(parse_id(text), an_h200(), product);
+    return std::any_of(all.begin(), all.end(), [](const auto& plan) {
+      return plan.config().find("wgmma") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(has_wgmma("gru_b64_t9_i256_h256_l1_f16", Product::f16));
+  EXPECT_TRUE(has_wgmma("gru_b64_t9_i4_h4_l1_tf32", Product::tf32));
+  EXPECT_FALSE(has_wgmma("gru_b63_t9_i256_h256_l1_f16", Product::f16));
+  EXPECT_FALSE(has_wgmma("gru_b64_t9_i256_h250_l1_f16", Product::f16));
+  EXPECT_FALSE(has_wgmma("gru_b64_t9_i256_h256_l1_f32", Product::ffma));
 }
 
 TEST(FusedPlan, WavefrontForSmallStacksAndHoistedForLargeLayers) {

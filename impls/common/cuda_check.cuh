@@ -75,6 +75,15 @@ class DeviceArray {
   std::size_t count_ = 0;
 };
 
+/// `count` zeros in device memory.
+template <class T>
+DeviceArray<T> zeroed_array(std::size_t count) {
+  DeviceArray<T> array(count);
+  RNNBENCH_CUDA(cudaMemset(array.get(), 0, array.bytes()));
+  RNNBENCH_CUDA(cudaStreamSynchronize(nullptr));
+  return array;
+}
+
 /// A stream that does not wait for the default stream.
 class CudaStream {
  public:

@@ -35,7 +35,7 @@ class LayerStack {
     const std::size_t sequence = state_ * std::size_t(p.seq * p.directions);
     const int kept = p.layers - 1 + (last_is_kept() ? 1 : 0);
     for (int k = 0; k < std::min(kept, 2); ++k)
-      sequences_[std::size_t(k)] = DeviceArray<T>(sequence);
+      sequences_[std::size_t(k)] = zeroed_array<T>(sequence);  // trial products may read them
   }
 
   /// Start of a launch: takes h_0 and c_0, unless the problem continues from the last call.

@@ -194,7 +194,7 @@ class Fused final : public Kernel {
     for (int layer = 0; layer < p_.layers; ++layer) {
       DeviceArray<T>& own = sequences_[std::size_t(layer % 2)];
       if (keeps_sequence(layer) && !(layer == p_.layers - 1 && t_.output) && !own.get())
-        own = DeviceArray<T>(state_ * std::size_t(p_.seq * p_.directions));
+        own = zeroed_array<T>(state_ * std::size_t(p_.seq * p_.directions));  // trials read it
     }
     if (plan_.form == Form::hoisted)
       gates_ = DeviceArray<float>(std::size_t(p_.seq * p_.batch * row_of_gates()));

@@ -52,7 +52,7 @@ class Shipped(unittest.TestCase):
             self.skipTest("built without the CUDA side")
         kernels = json.loads(file.read_text())["kernels"]
         names = " ".join(k["kernel"] for k in kernels)
-        for part in ("naive_step", "pointwise"):  # the report is not empty, or of other files
+        for part in ("naive_step", "gate_step", "fused_step"):  # the report is not empty, or of other files
             self.assertIn(part, names)
         self.assertEqual(kernel_resources.spilled(kernels), [])
         self.assertTrue(all(0 < k["registers"] <= 255 for k in kernels))

@@ -44,10 +44,13 @@ def violations(path, read):
                      if not allowed(name))
 
     if path.startswith("impls/"):
-        own = path.rsplit(".", 1)[0] + ".hpp"
-        check(lambda name: name in INTERFACE or name == own
-              or name.startswith(("impls/cells/", "impls/common/")),
-              "implementations see the interface, impls/cells and impls/common")
+        # impls/cuda/fused.cu may have a folder impls/cuda/fused/, whose files are its own.
+        own = path.rsplit(".", 1)[0]
+        if path.count("/") > 2:
+            own = path.rsplit("/", 1)[0]
+        check(lambda name: name in INTERFACE or name == own + ".hpp"
+              or name.startswith(("impls/cells/", "impls/common/", own + "/")),
+              "implementations see the interface, impls/cells, impls/common and their own folder")
     elif path.startswith("reports/"):
         results = closure("harness/result.hpp", read)
         check(lambda name: name in results or name == "harness/error.hpp"
@@ -98,6 +101,12 @@ class Rules(unittest.TestCase):
                                     '#include "impls/cells/gru.hpp"\n#include <vector>\n'), [])
         self.assertTrue(self.check("impls/cpu/a.cpp", '#include "impls/cpu/b.hpp"\n'))
         self.assertTrue(self.check("impls/cuda/a.cu", '  #  include "harness/verify.hpp"\n'))
+
+    def test_implementation_sees_its_own_folder_only(self):
+        self.assertEqual(self.check("impls/cuda/a.cu", '#include "impls/cuda/a/tile.cuh"\n'), [])
+        self.assertEqual(self.check("impls/cuda/a/b.cuh", '#include "impls/cuda/a/tile.cuh"\n'), [])
+        self.assertTrue(self.check("impls/cuda/b.cu", '#include "impls/cuda/a/tile.cuh"\n'))
+        self.assertTrue(self.check("impls/cuda/a/b.cuh", '#include "impls/cuda/c/tile.cuh"\n'))
 
     def test_reports_see_results_only(self):
         result = '#include "harness/problem.hpp"\n'

@@ -18,7 +18,7 @@ double multiply_adds_per_clock(Product product, int cc) {
   return f16;
 }
 
-constexpr double copy_bytes_per_s = 34e9;       // out of L2, an SM, with cp.async
+constexpr double copy_bytes_per_s = 38e9;       // out of L2, an SM, with cp.async
 constexpr double wide_copy_bytes_per_s = 45e9;  // with TMA
 constexpr double l2_bytes_per_s = 5e12;         // all SMs together
 constexpr double launch_s = 1.3e-6;             // a step after a step, with overlapped launches
@@ -57,9 +57,11 @@ double launch_time(const Tile& tile, const Work& work, const DeviceInfo& device,
   const double compute_s = double(chunk) * tile.block_m() * tile.block_n() * work.gates /
                            (multiply_adds_per_clock(product, device.cc) * clock_of(device));
   const double resident = std::min(rounds, double(tile.blocks));
-  const double alone_s = std::max(copy_s, compute_s) + 0.6 * std::min(copy_s, compute_s);
+  // Products that take long hide the copies; copies that take long are not hidden by products.
+  const double hidden = compute_s > copy_s ? copy_s / compute_s : 1;
+  const double alone_s = std::max(copy_s, compute_s) + 0.85 * hidden * std::min(copy_s, compute_s);
   const double chunk_time =
-      chunk_s + (resident > 1 ? resident * std::max(copy_s, compute_s) : alone_s);
+      resident > 1 ? 0.5 * chunk_s + resident * std::max(copy_s, compute_s) : chunk_s + alone_s;
   return step_overhead(device) + std::max(chunks * chunk_time * std::ceil(rounds / resident),
                                           double(blocks) * chunks * bytes / l2_bytes_per_s);
 }
