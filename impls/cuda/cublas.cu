@@ -36,7 +36,8 @@ class Cublas final : public Kernel {
         t_(t),
         overlap_(current_cc() >= 90),
         stack_(p, t),
-        input_gates_(std::size_t(p.seq * p.batch * p.directions * rows())),
+        input_gates_(zeroed_array<float>(  // trials read what no product has written yet
+            std::size_t(p.seq * p.batch * p.directions * rows()))),
         b_ih_(packed_biases(&LayerWeights::b_ih)),
         b_hh_(packed_biases(&LayerWeights::b_hh)) {
     const NvtxRange range("make cublas");
@@ -138,7 +139,7 @@ class Cublas final : public Kernel {
                              .a_stride = p_.batch * p_.hidden,
                              .c_stride = p_.batch * n};
     hidden_gates_ =
-        DeviceArray<float>(std::size_t((stacked ? p_.layers : p_.directions) * shape.c_stride));
+        zeroed_array<float>(std::size_t((stacked ? p_.layers : p_.directions) * shape.c_stride));
     return std::make_unique<GateProduct>(main_, p_.dtype, shape, stack_.h(0, 0),
                                          joined<T>(pieces, own_), hidden_gates_.get(),
                                          CublasLtProduct::most_algorithms);

@@ -102,12 +102,12 @@ template <class T>
 class Fused final : public Kernel {
  public:
   Fused(const Problem& p, const Tensors& t, const DeviceInfo& device, const Plan& plan,
-        std::string why)
+        bool overlap, std::string why)
       : p_(p),
         t_(t),
         plan_(plan),
         why_(std::move(why)),
-        overlap_(device.cc >= 90),
+        overlap_(overlap && device.cc >= 90),
         kernel_(plan.tile, plan.product, gates(p.cell)),
         state_(std::size_t(p.batch * p.hidden)) {
     const NvtxRange range("make fused");
@@ -389,6 +389,9 @@ std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Opt
   const DeviceInfo device = cuda_device(index);
   const auto product = fused::product_for(p.dtype, option(options, "math"));
   const std::string config = option(options, "config");
+  const std::string overlap = option(options, "overlap");
+  if (!overlap.empty() && overlap != "no")
+    throw UsageError("option overlap of cuda:fused is no, not '" + overlap + "'");
   const auto all = fused::plans(p, device, product);
   const Plan plan = config.empty() ? all.front() : fused::plan_named(config, p, device, product);
   const auto other =
@@ -399,7 +402,7 @@ std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Opt
                            predicted(other->total_s)
                      : "as asked";
   return with_storage(p.dtype, [&](auto type) -> std::unique_ptr<Kernel> {
-    return std::make_unique<Fused<decltype(type)>>(p, t, device, plan, why);
+    return std::make_unique<Fused<decltype(type)>>(p, t, device, plan, overlap != "no", why);
   });
 }
 

@@ -97,9 +97,18 @@ class RowCopies {
       offset_[passes];  // of rows: in 16-byte pieces where they are aligned, else in values
 };
 
+/// What ptxas is to leave room for. For Blackwell it needs a few registers more, and would spill.
+constexpr int blocks_an_sm(const Tile& tile) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+  return tile.lanes_m > 0 && tile.thread_m >= 5 ? 1 : tile.blocks;
+#else
+  return tile.blocks;
+#endif
+}
+
 template <class Cell, std::uint64_t tile_code, Product product>
 __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
-                                  Tile::from_code(tile_code).blocks)
+                                  blocks_an_sm(Tile::from_code(tile_code)))
     fused_step(const __grid_constant__ Launch launch) {
   constexpr Tile tile = Tile::from_code(tile_code);
   using Warp = WarpProduct<tile, Cell::gates, product>;
