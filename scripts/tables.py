@@ -9,6 +9,8 @@ A document says where a table comes from:
     ```
     <!-- end -->
 
+"console.txt, problem 2" takes the second of the file's parts that blank lines divide.
+
 scripts/tables.py           rewrites README.md and docs/*.md
 scripts/tables.py --check   exits 1 where one is not what its file says
 """
@@ -17,13 +19,15 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"<!-- from: (\S+) -->\n.*?<!-- end -->", re.S)
+BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, problem (\d+))? -->\n.*?<!-- end -->", re.S)
 
 
 def block(match):
-    source = match.group(1)
+    source, which, number = match.groups()
     text = (TOP / source).read_text().rstrip("\n")
-    return f"<!-- from: {source} -->\n```\n{text}\n```\n<!-- end -->"
+    if number:
+        text = text.split("\n\n")[int(number) - 1]
+    return f"<!-- from: {source}{which or ''} -->\n```\n{text}\n```\n<!-- end -->"
 
 
 def main():
