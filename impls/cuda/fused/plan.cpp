@@ -81,9 +81,13 @@ double launch_time(const WideTile& tile, const Work& work, const DeviceInfo& dev
   const double weights = WideTile::chunk_bytes * double(work.gates) * tile.block_n();
   const double batch = WideTile::chunk_bytes * double(tile.batch);
   const double copy_s = (weights + batch / tile.cluster) / wide_copy_bytes_per_s;
-  const double chunk_time = std::max({compute_s, copy_s, turn_s / tile.stages});
+  constexpr int shared_bytes_an_sm = 227 * 1024;
+  const double resident = std::min(
+      rounds, std::floor(double(shared_bytes_an_sm) / tile.shared_bytes(slots_of(work.gates))));
+  const double chunk_time =
+      std::max({resident * compute_s, resident * copy_s, turn_s / tile.stages});
   return step_overhead(device) +
-         std::max(rounds * chunks * chunk_time,
+         std::max(std::ceil(rounds / resident) * chunks * chunk_time,
                   double(blocks) * chunks * (weights + batch / tile.cluster) / l2_bytes_per_s);
 }
 
