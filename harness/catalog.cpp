@@ -152,7 +152,8 @@ std::vector<std::vector<std::string>> Catalog::reasons(const std::vector<Problem
   return all;
 }
 
-std::vector<Candidate> Catalog::candidates(std::size_t offer, const Problem& problem, int index) {
+std::vector<Candidate> Catalog::candidates(std::size_t offer, const Problem& problem, int index,
+                                           const std::map<std::string, std::string>& options) {
   const Offer& asked = offers_[offer];
   auto& describer = describers_[asked.provider];
   const auto refuse = [&](const std::string& why) {
@@ -162,7 +163,7 @@ std::vector<Candidate> Catalog::candidates(std::size_t offer, const Problem& pro
   try {
     if (!describer)
       describer = std::make_unique<Remote>(providers_[asked.provider].argv, timeout_s_);
-    all = describer->candidates(asked.remote_name, problem, index);
+    all = describer->candidates(asked.remote_name, problem, index, options);
   } catch (const Interrupted&) {
     throw;
   } catch (const std::exception& error) {

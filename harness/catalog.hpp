@@ -56,7 +56,8 @@ class Catalog {
   std::vector<std::vector<std::string>> reasons(const std::vector<Problem>& problems, int index);
   /// What an offer may be tuned with, the model's default first. Throws Error naming it where it
   /// has none, more than `most_candidates`, or words that cannot be told apart.
-  std::vector<Candidate> candidates(std::size_t offer, const Problem& problem, int index);
+  std::vector<Candidate> candidates(std::size_t offer, const Problem& problem, int index,
+                                    const std::map<std::string, std::string>& options);
 
  private:
   void add(Provider provider, double timeout_s);

@@ -54,9 +54,9 @@ struct Impl {
   bool deterministic = true;  // repeats agree bit for bit
   Reason (*unsupported)(const Problem&, const DeviceInfo&) = nullptr;  // null: takes everything
   std::unique_ptr<Kernel> (*make)(const Problem&, const Tensors&, const Options&) = nullptr;
-  /// At most `most_candidates`, the first of them what `make` picks without being told, and the
-  /// conservative one always among them. Null: nothing to choose.
-  std::vector<Candidate> (*candidates)(const Problem&, const DeviceInfo&) = nullptr;
+  /// At most `most_candidates`, the first of them what `make` picks of itself with such options,
+  /// and the conservative one always among them. Null: nothing to choose.
+  std::vector<Candidate> (*candidates)(const Problem&, const DeviceInfo&, const Options&) = nullptr;
 };
 
 inline std::string full_name(const Impl& impl) {

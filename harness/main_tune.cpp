@@ -85,7 +85,7 @@ class TuneRun {
         }
         const auto& problem = plans_[k].scenarios[planned.scenario].problems[planned.problem];
         for (const auto& candidate :
-             catalog_.candidates(planned.offer, problem, plans_[k].device.index))
+             catalog_.candidates(planned.offer, problem, plans_[k].device.index, plans_[k].options))
           fmt::print("  {}  {}\n", candidate.config, candidate.why);
       }
     return 0;

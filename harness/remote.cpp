@@ -36,8 +36,13 @@ std::map<std::string, std::vector<std::string>> Remote::supports(
 }
 
 std::vector<Candidate> Remote::candidates(const std::string& impl, const Problem& problem,
-                                          int index) {
-  return ask({{"op", "candidates"}, {"impl", impl}, {"problem", id(problem)}, {"index", index}})
+                                          int index,
+                                          const std::map<std::string, std::string>& options) {
+  return ask({{"op", "candidates"},
+              {"impl", impl},
+              {"problem", id(problem)},
+              {"index", index},
+              {"options", options}})
       .at("candidates")
       .get<std::vector<Candidate>>();
 }

@@ -54,7 +54,8 @@ class Remote {
   /// For each implementation one reason (or "") a problem.
   std::map<std::string, std::vector<std::string>> supports(const std::vector<std::string>& ids,
                                                            int index);
-  std::vector<Candidate> candidates(const std::string& impl, const Problem& problem, int index);
+  std::vector<Candidate> candidates(const std::string& impl, const Problem& problem, int index,
+                                    const std::map<std::string, std::string>& options);
   void open(Device device, int index, int threads);
   void load(const std::string& key, const Problem& problem, const std::vector<TensorPlace>& weights,
             const std::vector<std::vector<TensorPlace>>& sets);

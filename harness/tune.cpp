@@ -94,7 +94,8 @@ class Tuner {
     t_.code = hashes.of(t_.origin);
     std::vector<Candidate> candidates;
     try {
-      candidates = catalog_.candidates(planned_.offer, t_.subject.problem, plan_.device.index);
+      candidates = catalog_.candidates(planned_.offer, t_.subject.problem, plan_.device.index,
+                                       plan_.options);
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {

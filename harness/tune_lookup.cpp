@@ -51,7 +51,7 @@ void choose_configs(const RunPlan& plan, std::vector<PlannedCase>& cases, Catalo
     try {
       const auto candidates = catalog.candidates(
           planned.offer, plan.scenarios[planned.scenario].problems[planned.problem],
-          plan.device.index);
+          plan.device.index, plan.options);
       planned.config = candidates.front().config;
       look_up(plan, planned, candidates, catalog, entries, hashes);
     } catch (const Interrupted&) {

@@ -115,7 +115,11 @@ class Worker {
     if (const Reason reason = unsupported(impl, problem, index)) throw Unsupported(*reason);
     std::string why;
     const auto& infos = list(*Registry::instance().backend(impl.device), why);
-    return {{"candidates", impl.candidates(problem, infos[static_cast<std::size_t>(index)])}};
+    Options options;
+    options.threads = request.value("threads", 0);
+    options.more = request.value("options", options.more);
+    return {
+        {"candidates", impl.candidates(problem, infos[static_cast<std::size_t>(index)], options)}};
   }
 
   Json open(const Json& request) {

@@ -67,6 +67,16 @@ TEST(FusedPlan, OffersWhatFitsTheDevice) {
   }
 }
 
+TEST(FusedPlan, LeavesOutInputGatesThatWouldNotFitIntoMemory) {
+  const Problem p = parse_id("lstm_b1024_t2048_i512_h2048_l2_f32");
+  DeviceInfo device = an_h200();
+  EXPECT_EQ(fused::plans(p, device, Product::ffma).front().form, Form::hoisted);
+  device.memory_bytes = 80e9;  // the gates of all steps alone are 64 GiB
+  const auto all = fused::plans(p, device, Product::ffma);
+  EXPECT_EQ(all.front().form, Form::in_kernel);
+  EXPECT_EQ(all.back().form, Form::hoisted);  // whoever asks for it gets it
+}
+
 TEST(FusedPlan, WgmmaFromABatchOf64OnWhereRowsAreAligned) {
   if (!fused::wide_built) GTEST_SKIP() << "sm_90a is not among the architectures of this build";
   const auto has_wgmma = [](const char* text, Product product) {
@@ -135,7 +145,8 @@ TEST_F(GpuFused, EveryTileOfEveryFormAgreesWithTheReference) {
   for (const Product product : products)
     for (const char* text :
          {"rnn_relu_b131_t3_i37_h141_l2_f32_head9-every", "gru-bi_b67_t3_i64_h72_l2_f32",
-          "lstm_b131_t3_i72_h40_l3_f32_btc", "gru_b9_t4_i130_h264_l2_f32_nobias",
+          "lstm_b131_t3_i72_h40_l3_f32_btc", "gru_b66_t3_i8_h16_l19_f32",
+          "rnn_tanh_b3_t20_i5_h7_l35_f32", "gru_b9_t4_i130_h264_l2_f32_nobias",
           "lstm_b300_t3_i64_h200_l2_f32", "rnn_tanh_b130_t2_i136_h264_l2_f32_head72-last",
           "gru_b70_t2_i72_h136_l2_f32_btc", "lstm-bi_b3_t2_i65_h33_l1_f32"}) {
       Problem p = with_all_outputs(parse_id(text));

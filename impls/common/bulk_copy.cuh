@@ -60,6 +60,11 @@ __device__ __forceinline__ int cluster_rank() {
   return rank;
 }
 
+/// Before the first copy by a map that lies in global memory.
+__device__ __forceinline__ void map_acquire(const CUtensorMap* map) {
+  asm volatile("fence.proxy.tensormap::generic.acquire.sys [%0], 128;" ::"l"(map) : "memory");
+}
+
 /// The box of `map` at (x, y, z) to `to`, counted by `barrier`; beyond the tensor zeros.
 __device__ __forceinline__ void copy_box(void* to, const CUtensorMap* map, int x, int y, int z,
                                          std::uint64_t* barrier) {

@@ -144,7 +144,7 @@ class CublasLtProduct {
     // NOT_SUPPORTED says that there is none.
     if (cublas_lt()->cublasLtMatmulAlgoGetHeuristic(
             handle, operation_.get(), w_.get(), a_.get(), c_.get(), c_.get(), preference.get(),
-            most, results.data(), &found) != CUBLAS_STATUS_SUCCESS)
+            std::min(most, most_algorithms), results.data(), &found) != CUBLAS_STATUS_SUCCESS)
       return {};
     std::vector<CublasLtAlgorithm> algorithms;
     for (const auto& result : results)

@@ -69,6 +69,13 @@ __global__ void gate_step_kernel(GateStep<T> s) {
     s.output[part * s.output_part + row * s.output_row + unit] = from_f32<T>(h);
 }
 
+template <class T>
+bool gate_steps_overlap(Cell cell) {
+  return with_cell(cell, [](auto policy) {
+    return can_overlap(reinterpret_cast<const void*>(&gate_step_kernel<decltype(policy), T>));
+  });
+}
+
 /// To follow the products in `stream`. `overlap` (from CC 9.0 on): the launch itself goes on beside
 /// them.
 template <class T>

@@ -74,7 +74,7 @@ class PackedProduct {
   /// weights: [places, n, k]. `a` and `c` are for trying, and c is overwritten; later ones are any
   /// number of a_stride and c_stride further on, or aligned as cudaMalloc aligns. `tries`: of
   /// cublasLt's algorithms for each form of W. bias: [n], added to every row, or null; of Out's
-  /// type, and only without a batch. For make: allocates and waits.
+  /// type, and only without a batch. For make: allocates, and may wait.
   PackedProduct(ProductLane& lane, Dtype dtype, const ProductShape& s, const T* a,
                 DeviceArray<T> weights, Out* c, int tries, const T* bias = nullptr)
       : dtype_(dtype), shape_(s), tries_(tries), bias_(bias), weights_(std::move(weights)) {

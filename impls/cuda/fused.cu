@@ -28,9 +28,9 @@ using fused::Job;
 using fused::Plan;
 
 /// A compiled step kernel of one tile, and the tensor maps that it needs if it is on wgmma.
-class StepKernel {
+class BoundStep {
  public:
-  StepKernel(const fused::AnyTile& tile, fused::Product product, int gates)
+  BoundStep(const fused::AnyTile& tile, fused::Product product, int gates)
       : tile_(tile), product_(product), gates_(gates) {
     if (const auto* const wide = std::get_if<fused::WideTile>(&tile)) {
       for (const auto& kernel : fused::wide_kernels())
@@ -58,6 +58,7 @@ class StepKernel {
     for (const Job& job : jobs) maps.push_back(maps_of(job, gates_, *wide, product_));
     maps_ = DeviceArray<fused::JobMaps>(maps.size());
     RNNBENCH_CUDA(cudaMemcpy(maps_.get(), maps.data(), maps_.bytes(), cudaMemcpyHostToDevice));
+    RNNBENCH_CUDA(cudaStreamSynchronize(nullptr));  // the copy of pageable memory returns before
   }
 
   /// `count` jobs, from job `first` on. `overlap`: may begin before the launch before it is done.
@@ -81,12 +82,13 @@ class StepKernel {
     config.stream = stream;
     config.attrs = attributes.data() + skipped;
     config.numAttrs = (overlap ? 2 : 1) - skipped;
-    const fused::JobMaps* maps = maps_.get() + first;
+    const fused::JobMaps* maps = maps_.get() ? maps_.get() + first : nullptr;
     std::array<void*, 2> arguments{const_cast<fused::Launch*>(&what), &maps};
     RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
   }
 
   std::string name() const { return name_of(tile_, product_); }
+  bool can_overlap() const { return rnnbench::can_overlap(function_); }
 
  private:
   fused::AnyTile tile_;
@@ -107,8 +109,8 @@ class Fused final : public Kernel {
         t_(t),
         plan_(plan),
         why_(std::move(why)),
-        overlap_(overlap && device.cc >= 90),
         kernel_(plan.tile, plan.product, gates(p.cell)),
+        overlap_(overlap && kernel_.can_overlap()),
         state_(std::size_t(p.batch * p.hidden)) {
     const NvtxRange range("make fused");
     const std::size_t places = std::size_t(p.layers * p.directions);
@@ -126,6 +128,10 @@ class Fused final : public Kernel {
         jobs_.push_back(job_of(layer, direction));
     kernel_.set_jobs(jobs_);
     if (plan.form == Form::hoisted) make_input_products();
+    if (p.stateful) {
+      reset(nullptr);
+      RNNBENCH_CUDA(cudaStreamSynchronize(nullptr));
+    }
   }
 
   void launch(Stream stream) override {
@@ -285,7 +291,7 @@ class Fused final : public Kernel {
     job.hidden = int(p_.head), job.rows = int(every ? p_.seq * p_.batch : p_.batch);
     job.x_wide = wide(job.x, {job.x_row}) && wide(job.w_ih, {features});
     if (p_.stateful && head_carries()) job.carry_from = job.x, job.carry_to = h_now_.get();
-    head_kernel_ = std::make_unique<StepKernel>(
+    head_kernel_ = std::make_unique<BoundStep>(
         fused::linear_tile(job.rows, p_.head, features, device, plan_.product), plan_.product, 1);
     head_kernel_->set_jobs({job});
   }
@@ -359,17 +365,17 @@ class Fused final : public Kernel {
   Tensors t_;
   Plan plan_;
   std::string why_;
+  BoundStep kernel_;
   bool overlap_;
   bool follows_step_ = false;  // the launch before in this stream is a step
-  StepKernel kernel_;
-  std::size_t state_;  // elements of one layer's and direction's state
+  std::size_t state_;          // elements of one layer's and direction's state
   DeviceArray<T> rings_, h_now_, h_next_, c_now_, c_next_;
   DeviceArray<float> c_;
   std::array<DeviceArray<T>, 2> sequences_;
   DeviceArray<float> gates_;  // [T, B, D*G*H], or as x lies
   std::vector<Job> jobs_;     // layer * D + direction
   Job head_job_;
-  std::unique_ptr<StepKernel> head_kernel_;
+  std::unique_ptr<BoundStep> head_kernel_;
   std::unique_ptr<ProductLane> lane_;  // of the hoisted products
   std::unique_ptr<PackedProduct<T, float>> first_input_, inner_input_;
 };
@@ -389,9 +395,7 @@ std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Opt
   const DeviceInfo device = cuda_device(index);
   const auto product = fused::product_for(p.dtype, option(options, "math"));
   const std::string config = option(options, "config");
-  const std::string overlap = option(options, "overlap");
-  if (!overlap.empty() && overlap != "no")
-    throw UsageError("option overlap of cuda:fused is no, not '" + overlap + "'");
+  const bool overlap = overlaps(options, "cuda:fused");
   const auto all = fused::plans(p, device, product);
   const Plan plan = config.empty() ? all.front() : fused::plan_named(config, p, device, product);
   const auto other =
@@ -402,7 +406,7 @@ std::unique_ptr<Kernel> make_fused(const Problem& p, const Tensors& t, const Opt
                            predicted(other->total_s)
                      : "as asked";
   return with_storage(p.dtype, [&](auto type) -> std::unique_ptr<Kernel> {
-    return std::make_unique<Fused<decltype(type)>>(p, t, device, plan, overlap != "no", why);
+    return std::make_unique<Fused<decltype(type)>>(p, t, device, plan, overlap, why);
   });
 }
 
@@ -412,16 +416,30 @@ Reason unsupported(const Problem& p, const DeviceInfo& device) {
   const std::int64_t widest = std::max({p.input, p.directions * p.hidden, p.head});
   if (p.seq * p.batch >= most || gates(p.cell) * widest >= most)
     return "T * B and the gates' rows must stay under 2^31";
+  // Offsets of rows are 32 bits, in pieces of 16 bytes where rows are aligned, else in values.
+  const auto count = [&](std::int64_t rows, std::int64_t stride, std::int64_t width) {
+    const bool aligned = width * bytes_per_element(p.dtype) % 16 == 0;
+    return double(rows) * double(stride) / (aligned ? 16 / bytes_per_element(p.dtype) : 1);
+  };
+  const std::int64_t features = p.directions * p.hidden;
+  const std::int64_t between = p.layout == Layout::btc ? p.seq : 1;  // rows of one element
+  const std::int64_t inner = p.layers > 1 ? std::max(p.input, features) : p.input;
+  const double largest = std::max({count(gates(p.cell) * p.hidden, inner, inner),
+                                   count(gates(p.cell) * p.hidden, p.hidden, p.hidden),
+                                   count(p.batch, between * p.input, p.input),
+                                   count(p.batch, between * features, p.hidden)});
+  if (largest >= 4294967296.0) return "a tensor has more values than its rows' offsets can count";
   // Rows of a batch are the second grid dimension, in blocks of at least eight.
   const std::int64_t rows = p.head_at == HeadAt::every_step ? p.seq * p.batch : p.batch;
   if (rows > 65535 * 8) return "more than 524280 rows in one product";
   return std::nullopt;
 }
 
-std::vector<Candidate> candidates(const Problem& p, const DeviceInfo& device) {
+std::vector<Candidate> candidates(const Problem& p, const DeviceInfo& device,
+                                  const Options& options) {
   std::vector<Candidate> found;
   for (const Plan& plan :
-       fused::candidate_plans(p, device, fused::product_for(p.dtype, std::string())))
+       fused::candidate_plans(p, device, fused::product_for(p.dtype, option(options, "math"))))
     found.push_back({plan.config(), predicted(plan.total_s)});
   return found;
 }

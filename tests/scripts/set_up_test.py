@@ -90,6 +90,11 @@ class Scripts(unittest.TestCase):
         self.assertIn("CMAKE_CUDA_ARCHITECTURES=89", calls[0])
         self.assertIn("rnnbench_cuda", calls[1])
 
+    def test_gpu_of_cc_9_gets_what_has_wgmma(self):
+        self.gpu("9.0")
+        _, _, calls = self.run_script("bench.sh")
+        self.assertIn("CMAKE_CUDA_ARCHITECTURES=90a", calls[0])
+
     def test_cuda_side_added_on_request_once(self):
         self.run_script("bench.sh", RNNBENCH_CUDA="OFF")
         _, _, calls = self.run_script("bench.sh", RNNBENCH_CUDA="ON", CUDAARCHS="90")
@@ -98,11 +103,11 @@ class Scripts(unittest.TestCase):
         _, _, calls = self.run_script("bench.sh", RNNBENCH_CUDA="ON")
         self.assertEqual([line.split()[1] for line in calls], ["--build"])
 
-    def test_tests_build_one_architecture_and_hand_arguments_to_ctest(self):
+    def test_tests_build_two_architectures_and_hand_arguments_to_ctest(self):
         self.stand_in("nvcc", "#!/usr/bin/env bash\n")
         code, out, calls = self.run_script("test.sh", "-R", "Problem")
         self.assertEqual(code, 0)
-        self.assertIn("CMAKE_CUDA_ARCHITECTURES=90", calls[0])
+        self.assertIn("CMAKE_CUDA_ARCHITECTURES=89-real;90a-real", calls[0])
         self.assertRegex(calls[-1], r"^ctest .*-R Problem$")
         self.assertIn("no GPU answers", out)
 

@@ -124,24 +124,24 @@ std::unique_ptr<Kernel> make(const Problem& p, const Tensors& t, const Options& 
 Candidate candidate(const Config& config) { return {config.name, config.why}; }
 
 /// What short sequences offer is less: a choice for many steps need not be there for few.
-std::vector<Candidate> some_faster(const Problem& p, const DeviceInfo&) {
+std::vector<Candidate> some_faster(const Problem& p, const DeviceInfo&, const Options&) {
   if (p.seq < 3) return {candidate(base), candidate(near_base)};
   return {candidate(base), candidate(near_base), candidate(quick), candidate(wrong)};
 }
 
-std::vector<Candidate> one_faster(const Problem&, const DeviceInfo&) {
+std::vector<Candidate> one_faster(const Problem&, const DeviceInfo&, const Options&) {
   return {candidate(base), candidate(quick)};
 }
 
-std::vector<Candidate> none_faster(const Problem&, const DeviceInfo&) {
+std::vector<Candidate> none_faster(const Problem&, const DeviceInfo&, const Options&) {
   return {candidate(base), candidate(same), candidate(near_base)};
 }
 
-std::vector<Candidate> only_lucky(const Problem&, const DeviceInfo&) {
+std::vector<Candidate> only_lucky(const Problem&, const DeviceInfo&, const Options&) {
   return {candidate(base), candidate(lucky), candidate(dies)};
 }
 
-std::vector<Candidate> too_many(const Problem&, const DeviceInfo&) {
+std::vector<Candidate> too_many(const Problem&, const DeviceInfo&, const Options&) {
   return {candidate(base), candidate(quick), candidate(near_base), candidate(same),
           candidate(wrong)};
 }

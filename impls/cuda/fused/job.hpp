@@ -46,6 +46,6 @@ struct Launch {
   int wave = 0;
   Job jobs[most_jobs];
 };
-static_assert(sizeof(Launch) <= 4096);
+static_assert(sizeof(Launch) + sizeof(void*) <= 4096);  // and what the wgmma kernel has besides
 
 }  // namespace rnnbench::fused

@@ -11,8 +11,13 @@ decltype(&::cuTensorMapEncodeTiled) encoder() {
   static const auto found = [] {
     void* function = nullptr;
     cudaDriverEntryPointQueryResult result{};
+#if CUDART_VERSION >= 13000  // the older function is gone
     RNNBENCH_CUDA(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000,
                                                    cudaEnableDefault, &result));
+#else
+    RNNBENCH_CUDA(
+        cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &result));
+#endif
     if (!function) throw Error("this driver has no tensor maps: it is older than CUDA 12.0");
     return reinterpret_cast<decltype(&::cuTensorMapEncodeTiled)>(function);
   }();

@@ -176,6 +176,10 @@ std::int64_t waves(const Problem& p, Form form) {
 }
 
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device, Product product) {
+  // The gates of all steps in f32, of which half the memory is more than enough.
+  const double gate_bytes =
+      4.0 * double(p.seq * p.batch) * double(p.directions) * double(gates(p.cell) * p.hidden);
+  const bool fits = device.memory_bytes <= 0 || gate_bytes <= device.memory_bytes / 2;
   std::vector<Plan> found;
   const auto is_aligned = [&](Form form) {
     return aligned(p.hidden, product) && (form == Form::hoisted || aligned(p.input, product));
@@ -183,8 +187,10 @@ std::vector<Plan> plans(const Problem& p, const DeviceInfo& device, Product prod
   for (const Form form : {Form::in_kernel, Form::hoisted})
     for (const AnyTile& tile : all_tiles(product, gates(p.cell), p.batch, is_aligned(form), device))
       found.push_back(predicted(form, product, tile, p, device));
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Plan& a, const Plan& b) { return a.total_s < b.total_s; });
+  std::stable_sort(found.begin(), found.end(), [&](const Plan& a, const Plan& b) {
+    const bool a_last = !fits && a.form == Form::hoisted, b_last = !fits && b.form == Form::hoisted;
+    return a_last != b_last ? b_last : a.total_s < b.total_s;
+  });
   return found;
 }
 

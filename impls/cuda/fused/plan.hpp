@@ -31,9 +31,9 @@ struct Plan {
 /// on tensor cores. Throws UsageError for another word, or one that the dtype does not take.
 Product product_for(Dtype dtype, const std::string& math);
 
-/// Every way, the best by the model first. Tiles on wgmma, from a batch of 64 on, are there on
-/// CC 9.0 where rows are aligned to 16 bytes; tiles that need more shared memory than the device
-/// has are not.
+/// Every way, the best by the model first, what would not fit into memory last. Tiles on wgmma,
+/// from a batch of 64 on, are there on CC 9.0 where rows are aligned to 16 bytes; tiles that need
+/// more shared memory than the device has are not.
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device, Product product);
 
 /// The model's choice, the conservative tile (4 warps, 2 stages) and the two next best that differ

@@ -110,6 +110,8 @@ template <class Cell, std::uint64_t tile_code, Product product>
 __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
                                   blocks_an_sm(Tile::from_code(tile_code)))
     fused_step(const __grid_constant__ Launch launch) {
+// Asynchronous copies came with CC 8.0; for older chips the rest of the module is still built.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
   constexpr Tile tile = Tile::from_code(tile_code);
   using Warp = WarpProduct<tile, Cell::gates, product>;
   using T = typename Warp::Storage;
@@ -199,7 +201,6 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
     sums.multiply(stage + warp_m * tile.warp_m() * tile.row_bytes(),
                   stage + (block_m + warp_n * tile.warp_n()) * tile.row_bytes(), warp_k);
   }
-  if (chunks == x_chunks) sums.next_phase();
   copies_wait<0>();
   __syncthreads();  // the stages become room for the sums
 
@@ -231,6 +232,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
                                   unit_state<Cell, T>(job, step, row, unit));
   }
   carry_state<T>(job, threads);
+#endif
 }
 
 }  // namespace rnnbench::fused

@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
   constexpr int chunk = WideTile::chunk_bytes / int(sizeof(T));
   constexpr int results = block_m * block_n / threads;
   constexpr bool early = results <= 8;
-  static_assert(block_m * block_n % threads == 0 && slots * units <= 64);
+  static_assert(block_m * block_n % threads == 0 && slots * units <= 64 && cluster > 1);
   extern __shared__ unsigned char unaligned[];
   unsigned char* const shared =
       unaligned + (1024 - shared_address(unaligned) % 1024) % 1024;  // the swizzle's period
@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
   if (threadIdx.x >= threads) {  // the warp that copies
     if (threadIdx.x == threads) {
       const JobMaps& map = maps[blockIdx.z];
-      const int rank = cluster > 1 ? cluster_rank() : 0;
+      const int rank = cluster_rank();
       const auto copy_weights = [&](int c) {
         const bool x = c < x_chunks;
         const int k = (x ? c : c - x_chunks) * chunk, s = c % stages;
@@ -66,7 +66,8 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
         barrier_expect(&full[s], WideTile::chunk_bytes * (slots * units * groups + block_m));
         for (int group = 0; group < groups; ++group)
           for (int slot = 0; slot < slots; ++slot) {
-            // A gate of which the two products stay apart has one slot for each.
+            // A gate of which the two products stay apart has one slot for each. The other one is
+            // multiplied by zeros: an infinite x or h makes its sum NaN.
             const int gate = slot == (x ? gates - 1 : gates) && slots > gates ? gates
                              : slot == gates                                  ? gates - 1
                                                                               : slot;
@@ -82,11 +83,12 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
             shared + s * stage_bytes + (64 * groups + rank * share) * WideTile::chunk_bytes;
         const CUtensorMap* const from = x ? &map.x : step.first ? &map.h_0 : &map.h;
         const int at = x ? step.now & job.x_mask : step.first ? 0 : step.before & job.h_mask;
-        if constexpr (cluster > 1)
-          copy_box_to((1 << cluster) - 1, to, from, k, row0 + rank * share, at, &full[s]);
-        else
-          copy_box(to, from, k, row0, at, &full[s]);
+        copy_box_to((1 << cluster) - 1, to, from, k, row0 + rank * share, at, &full[s]);
       };
+      // The host has copied them to global memory; what another kernel had at this address may be
+      // cached.
+      for (const CUtensorMap* used : {&map.w_ih, &map.w_hh, &map.x, &map.h, &map.h_0})
+        map_acquire(used);
       for (int c = 0; c < stages && c < chunks; ++c) copy_weights(c);
       wait_for_previous_launch();
       for (int c = 0; c < stages && c < chunks; ++c) copy_batch(c);
