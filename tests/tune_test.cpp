@@ -313,6 +313,15 @@ TEST_F(Tune, BadUseIsOneLine) {
   }
 }
 
+TEST_F(Tune, CandidatesKnowTheOptionsThatMakeWillGet) {
+  const auto all = rnnbench("tune --dry-run" + problem("zoo_quick"));
+  EXPECT_NE(all.output.find("  quick  "), std::string::npos) << all.output;
+  const auto fewer = rnnbench("tune --dry-run --option only=base" + problem("zoo_quick"));
+  EXPECT_EQ(fewer.code, 0);
+  EXPECT_NE(fewer.output.find("  base  "), std::string::npos) << fewer.output;
+  EXPECT_EQ(fewer.output.find("  quick  "), std::string::npos) << fewer.output;
+}
+
 TEST_F(Tune, ADryRunShowsTheCandidates) {
   const auto dry = rnnbench("tune --dry-run" + problem("zoo_quick"));
   EXPECT_EQ(dry.output,

@@ -129,7 +129,9 @@ std::vector<Candidate> some_faster(const Problem& p, const DeviceInfo&, const Op
   return {candidate(base), candidate(near_base), candidate(quick), candidate(wrong)};
 }
 
-std::vector<Candidate> one_faster(const Problem&, const DeviceInfo&, const Options&) {
+/// With `--option only=base` there is nothing to choose from.
+std::vector<Candidate> one_faster(const Problem&, const DeviceInfo&, const Options& options) {
+  if (options.more.contains("only")) return {candidate(base)};
   return {candidate(base), candidate(quick)};
 }
 

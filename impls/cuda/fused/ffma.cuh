@@ -28,8 +28,9 @@ class WarpProduct<tile, gates, Product::ffma> {
     const int first = warp_k * share * lanes_k + lane_k();
     rows += lane_m() * tile.row_bytes() + first * 16;
     weights += lane_n() * tile.row_bytes() + first * 16;
-// Unrolling takes registers that a large tile needs for its sums.
-#pragma unroll(large ? 1 : share < 4 ? share : 4)
+// Unrolling takes registers that a large tile needs for its sums, and so does a tile that shares
+// the SM with others.
+#pragma unroll(large || crowded ? 1 : share < 4 ? share : 4)
     for (int piece = 0; piece < share; ++piece) {
       float4 w[gates][tile.thread_n];
 #pragma unroll
@@ -97,6 +98,7 @@ class WarpProduct<tile, gates, Product::ffma> {
  private:
   static constexpr int lanes_k = tile.lanes_k();
   static constexpr int results = slots * tile.thread_m * tile.thread_n;
+  static constexpr bool crowded = results >= 32 && tile.blocks > 1;
   static constexpr bool large = results >= 64 && lanes_k == 1;
   static_assert(results % lanes_k == 0);
 
