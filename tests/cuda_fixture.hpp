@@ -84,10 +84,7 @@ class DeviceProblem {
   std::string difference(const Reference& want, double tolerance) {
     for (std::size_t k = 0; k < specs_.size(); ++k) {
       if (specs_[k].role != Role::output) continue;
-      std::vector<float> got(specs_[k].elements());
-      std::vector<std::byte> stored(bytes(specs_[k]));
-      session_.copy_out(stored.data(), pointers_[k], stored.size());
-      from_storage(dtype_, stored.data(), got.size(), got.data());
+      const std::vector<float> got = read(k);
       for (const ReferenceOutput& output : want) {
         if (output.spec.name != specs_[k].name) continue;
         std::string why;
@@ -102,10 +99,7 @@ class DeviceProblem {
     double largest = 0;
     for (std::size_t k = 0; k < specs_.size(); ++k) {
       if (specs_[k].role != Role::output) continue;
-      std::vector<float> got(specs_[k].elements());
-      std::vector<std::byte> stored(bytes(specs_[k]));
-      session_.copy_out(stored.data(), pointers_[k], stored.size());
-      from_storage(dtype_, stored.data(), got.size(), got.data());
+      const std::vector<float> got = read(k);
       for (const ReferenceOutput& output : want)
         if (output.spec.name == specs_[k].name)
           for (std::size_t i = 0; i < got.size(); ++i)
@@ -116,6 +110,13 @@ class DeviceProblem {
   Tensors tensors;
 
  private:
+  std::vector<float> read(std::size_t k) {
+    std::vector<float> values(specs_[k].elements());
+    std::vector<std::byte> stored(bytes(specs_[k]));
+    session_.copy_out(stored.data(), pointers_[k], stored.size());
+    from_storage(dtype_, stored.data(), values.size(), values.data());
+    return values;
+  }
   std::size_t bytes(const TensorSpec& spec) const {
     return spec.elements() * static_cast<std::size_t>(bytes_per_element(dtype_));
   }

@@ -1,5 +1,4 @@
-// Copies from device memory to shared memory that run beside the arithmetic, and the two sides of
-// programmatic dependent launch.
+// Copies from device memory to shared memory that run beside the arithmetic.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -31,19 +30,6 @@ __device__ __forceinline__ void copies_commit() {
 template <int pending>
 __device__ __forceinline__ void copies_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
-}
-
-/// The next launch in the stream may begin, as far as `wait_for_previous_launch`.
-__device__ __forceinline__ void allow_next_launch() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-#endif
-}
-/// What earlier launches wrote may be read after this. A no-op where launches do not overlap.
-__device__ __forceinline__ void wait_for_previous_launch() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
 }
 
 }  // namespace rnnbench

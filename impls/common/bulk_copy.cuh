@@ -26,7 +26,8 @@ __device__ __forceinline__ void barrier_expect(std::uint64_t* barrier, int bytes
       : "memory");
 }
 /// Arrives at the barrier of that place in block `rank` of the cluster. Orders nothing beyond this
-/// block's own accesses: made to cluster scope, each arrival and wait costs a microsecond.
+/// block's own accesses: arrivals and waits of cluster scope made the wgmma kernel 1.3 to 1.4 times
+/// as slow.
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier, int rank) {
   asm volatile(
       "{\n.reg .b32 remote;\n"

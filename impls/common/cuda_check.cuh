@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "harness/error.hpp"
-#include "harness/impl.hpp"
 
 namespace rnnbench {
 
@@ -117,24 +116,6 @@ inline double seconds_between(cudaEvent_t start, cudaEvent_t stop) {
   float milliseconds = 0;
   RNNBENCH_CUDA(cudaEventElapsedTime(&milliseconds, start, stop));
   return milliseconds * 1e-3;
-}
-
-/// Whether launches of `kernel` may overlap the one before: the device code that was loaded must
-/// have been compiled for CC 9.0, for what was compiled for less does not wait.
-inline bool can_overlap(const void* kernel) {
-  cudaFuncAttributes attributes{};
-  RNNBENCH_CUDA(cudaFuncGetAttributes(&attributes, kernel));
-  return attributes.ptxVersion >= 90;
-}
-
-/// `--option overlap=no`: one launch after another, to see what overlapping them gains, and for
-/// tools that cannot watch launches that overlap. Throws UsageError for another word.
-inline bool overlaps(const Options& options, const char* impl) {
-  const auto found = options.more.find("overlap");
-  if (found == options.more.end()) return true;
-  if (found->second == "no") return false;
-  throw UsageError(std::string("option overlap of ") + impl + " is no, not '" + found->second +
-                   "'");
 }
 
 /// Blocks of `threads` that cover `work`.

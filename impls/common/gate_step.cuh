@@ -4,9 +4,8 @@
 #include <cstdint>
 
 #include "impls/cells/cells.hpp"
-#include "impls/common/async_copy.cuh"
-#include "impls/common/cuda_check.cuh"
 #include "impls/common/formats.cuh"
+#include "impls/common/overlap.cuh"
 
 namespace rnnbench {
 
@@ -81,9 +80,7 @@ bool gate_steps_overlap(Cell cell) {
 template <class T>
 void launch_gate_step(Cell cell, const GateStep<T>& s, int parts, bool overlap,
                       cudaStream_t stream) {
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchAttribute attribute = overlap_attribute();
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(blocks_for(std::size_t{s.batch} * s.hidden, gate_threads), unsigned(parts));
   config.blockDim = dim3(gate_threads);

@@ -12,8 +12,10 @@
 #include <cmath>
 
 #include "impls/common/cuda_backend.cuh"
+#include "impls/common/head.cuh"
 #include "impls/common/layer_stack.cuh"
 #include "impls/common/nvtx.cuh"
+#include "impls/common/overlap.cuh"
 #include "impls/common/packed_product.cuh"
 #include "impls/cuda/fused/kernels.hpp"
 #include "impls/cuda/fused/maps.hpp"
@@ -71,8 +73,7 @@ class BoundStep {
     std::array<cudaLaunchAttribute, 2> attributes{};
     attributes[0].id = cudaLaunchAttributeClusterDimension;
     attributes[0].val.clusterDim = {cluster_, 1, 1};
-    attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attributes[1].val.programmaticStreamSerializationAllowed = 1;
+    attributes[1] = overlap_attribute();
     const unsigned skipped = cluster_ == 1 ? 1 : 0;
     cudaLaunchConfig_t config{};
     config.gridDim = dim3((across + cluster_ - 1) / cluster_ * cluster_,
@@ -138,7 +139,7 @@ class Fused final : public Kernel {
     const auto main = static_cast<cudaStream_t>(stream);
     follows_step_ = false;
     if (is_wavefront()) {
-      for (std::int64_t wave = 0; wave < p_.seq + p_.layers - 1; ++wave) {
+      for (std::int64_t wave = 0; wave < fused::waves(p_, plan_.form); ++wave) {
         const auto low = std::max<std::int64_t>(0, wave - p_.seq + 1);
         const auto high = std::min<std::int64_t>(p_.layers - 1, wave);
         run_jobs(std::size_t(low), std::size_t(high + 1), wave, main);
@@ -174,7 +175,7 @@ class Fused final : public Kernel {
   }
 
  private:
-  bool is_wavefront() const { return plan_.form == Form::in_kernel && p_.directions == 1; }
+  bool is_wavefront() const { return fused::is_wavefront(p_, plan_.form); }
   std::int64_t rows_of_gates() const { return gates(p_.cell) * p_.hidden; }
   std::int64_t row_of_gates() const { return p_.directions * rows_of_gates(); }
   std::size_t place(int layer, int direction) const {
@@ -217,7 +218,7 @@ class Fused final : public Kernel {
     const std::size_t own = place(layer, direction) * state_;
     Job job;
     job.w_ih = w.w_ih, job.w_hh = w.w_hh, job.b_ih = w.b_ih, job.b_hh = w.b_hh;
-    job.x_width = int(layer == 0 ? p_.input : p_.directions * p_.hidden);
+    job.x_width = int(layer_input(p_, layer));
     job.hidden = int(p_.hidden), job.rows = int(p_.batch), job.steps = int(p_.seq);
     job.first_wave = is_wavefront() ? layer : 0;
     job.reverse = direction == 1;
@@ -279,20 +280,18 @@ class Fused final : public Kernel {
   }
 
   void make_head(const DeviceInfo& device) {
-    const int last = p_.layers - 1;
-    const std::int64_t features = p_.directions * p_.hidden;
-    const bool every = p_.head_at == HeadAt::every_step;
+    const HeadRows rows = head_rows(p_);
     Job& job = head_job_;
-    job.x = sequence(last) + (every ? 0 : (p_.seq - 1) * strides(last).step);
-    job.x_row = every ? features : strides(last).batch;
-    job.x_width = int(features);
+    job.x = sequence(p_.layers - 1) + rows.first;
+    job.x_row = rows.shape.lda, job.x_width = int(rows.shape.k);
     job.w_ih = t_.w_head, job.b_ih = t_.b_head;
     job.h = t_.y, job.h_row = p_.head;
-    job.hidden = int(p_.head), job.rows = int(every ? p_.seq * p_.batch : p_.batch);
-    job.x_wide = wide(job.x, {job.x_row}) && wide(job.w_ih, {features});
+    job.hidden = int(p_.head), job.rows = int(rows.shape.m);
+    job.x_wide = wide(job.x, {job.x_row}) && wide(job.w_ih, {job.x_width});
     if (p_.stateful && head_carries()) job.carry_from = job.x, job.carry_to = h_now_.get();
     head_kernel_ = std::make_unique<BoundStep>(
-        fused::linear_tile(job.rows, p_.head, features, device, plan_.product), plan_.product, 1);
+        fused::linear_tile(job.rows, p_.head, job.x_width, device, plan_.product), plan_.product,
+        1);
     head_kernel_->set_jobs({job});
   }
 
@@ -301,7 +300,7 @@ class Fused final : public Kernel {
     if (plan_.form == Form::hoisted) {
       lane_->use(stream);
       const auto& product = layer == 0 ? first_input_ : inner_input_;
-      product->launch(*lane_, layer_input(layer), std::max(0, layer - 1), gates_.get());
+      product->launch(*lane_, input_of(layer), std::max(0, layer - 1), gates_.get());
       follows_step_ = false;
     }
     const std::size_t first = place(layer, 0);
@@ -321,7 +320,7 @@ class Fused final : public Kernel {
     }
   }
 
-  const T* layer_input(int layer) {
+  const T* input_of(int layer) {
     return layer == 0 ? static_cast<const T*>(t_.x) : sequence(layer - 1);
   }
 
@@ -338,14 +337,13 @@ class Fused final : public Kernel {
   std::unique_ptr<PackedProduct<T, float>> input_products(int first, int count,
                                                           cudaStream_t stream) {
     constexpr int tries = 4;  // of cublasLt's algorithms: once a layer, it is one launch of many
-    const std::int64_t features = first == 0 ? p_.input : p_.directions * p_.hidden;
+    const std::int64_t features = layer_input(p_, first);
     std::vector<Piece> pieces;
     for (std::size_t k = place(first, 0); k < place(first + count, 0); ++k)
       pieces.push_back({t_.layers[k].w_ih, rows_of_gates() * features});
     const ProductShape shape{p_.seq * p_.batch, row_of_gates(), features, features};
-    return std::make_unique<PackedProduct<T, float>>(*lane_, p_.dtype, shape, layer_input(first),
-                                                     joined<T>(pieces, stream), gates_.get(),
-                                                     tries);
+    return std::make_unique<PackedProduct<T, float>>(
+        *lane_, p_.dtype, shape, input_of(first), joined<T>(pieces, stream), gates_.get(), tries);
   }
 
   void keep_state(cudaStream_t stream) {

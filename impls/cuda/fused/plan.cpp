@@ -125,9 +125,9 @@ Plan predicted(Form form, Product product, const AnyTile& tile, const Problem& p
                const DeviceInfo& device) {
   Plan plan{.form = form, .product = product, .tile = tile};
   const int g = gates(p.cell);
-  const bool wavefront = form == Form::in_kernel && p.directions == 1;
+  const bool wavefront = is_wavefront(p, form);
   for (int layer = 0; layer < std::min(p.layers, 2); ++layer) {
-    const std::int64_t input = layer == 0 ? p.input : p.directions * p.hidden;
+    const std::int64_t input = layer_input(p, layer);
     const double times = layer == 0 ? 1 : p.layers - 1;
     const std::int64_t width = p.hidden + (form == Form::in_kernel ? input : 0);
     const std::int64_t jobs = wavefront ? std::min<std::int64_t>(p.layers, p.seq) : p.directions;
@@ -170,8 +170,12 @@ Product product_for(Dtype dtype, const std::string& math) {
   return Product::bf16;
 }
 
+bool is_wavefront(const Problem& p, Form form) {
+  return form == Form::in_kernel && p.directions == 1;
+}
+
 std::int64_t waves(const Problem& p, Form form) {
-  if (form == Form::in_kernel && p.directions == 1) return p.seq + p.layers - 1;
+  if (is_wavefront(p, form)) return p.seq + p.layers - 1;
   return p.seq * p.layers;
 }
 

@@ -48,8 +48,10 @@ Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& d
 AnyTile linear_tile(std::int64_t rows, std::int64_t outputs, std::int64_t width,
                     const DeviceInfo& device, Product product);
 
-/// Launches of a whole call: a wavefront for a unidirectional stack with its products in the
-/// kernels, else layer by layer.
+/// A unidirectional stack with its products in the kernels: every launch steps all layers.
+bool is_wavefront(const Problem& p, Form form);
+
+/// Launches of a whole call: those of the wavefront, else layer by layer.
 std::int64_t waves(const Problem& p, Form form);
 
 }  // namespace rnnbench::fused

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "impls/common/async_copy.cuh"
+#include "impls/common/overlap.cuh"
 #include "impls/cuda/fused/cell.cuh"
 #include "impls/cuda/fused/mma.cuh"
 

@@ -3,7 +3,7 @@
 // What it teaches: weights are the 64-row operand of wgmma and the batch its columns, so that one
 // accumulator holds all gates of a few units: row slot * units + unit. TMA puts the rows of the
 // gates there, which lie H rows apart in W, with one box a gate; the sum that a gru's new gate
-// keeps apart is a fifth box, outside of W, which TMA fills with zeros. One warp copies, some
+// keeps apart is one box more, outside of W, which TMA fills with zeros. One warp copies, some
 // stages ahead of the warpgroups that multiply; the blocks of a cluster each copy a part of the
 // batch rows and send it to all of them.
 //
@@ -12,6 +12,7 @@
 #pragma once
 
 #include "impls/common/bulk_copy.cuh"
+#include "impls/common/overlap.cuh"
 #include "impls/cuda/fused/cell.cuh"
 #include "impls/cuda/fused/maps.hpp"
 #include "impls/cuda/fused/mma.cuh"
