@@ -93,7 +93,8 @@ class TuneRun {
 
   int execute() {
     Rounds rounds(line_.benchmark);
-    if (std::error_code ignored; std::filesystem::exists(line_.out + "/tune.json", ignored))
+    if (std::error_code ignored;
+        !line_.out.empty() && std::filesystem::exists(line_.out + "/tune.json", ignored))
       throw UsageError(fmt::format(
           "--out {}: holds the results of an earlier tune; choose another folder", line_.out));
     const auto folder = output_folder(line_, "tune");
