@@ -30,7 +30,7 @@ class WarpProduct<tile, gates, Product::ffma> {
     weights += lane_n() * tile.row_bytes() + first * 16;
 // Unrolling takes registers that a large tile needs for its sums, and so does a tile that shares
 // the SM with others.
-#pragma unroll(large || crowded ? 1 : share < 4 ? share : 4)
+#pragma unroll(unrolled < share ? unrolled : share)
     for (int piece = 0; piece < share; ++piece) {
       float4 w[gates][tile.thread_n];
 #pragma unroll
@@ -98,8 +98,9 @@ class WarpProduct<tile, gates, Product::ffma> {
  private:
   static constexpr int lanes_k = tile.lanes_k();
   static constexpr int results = slots * tile.thread_m * tile.thread_n;
-  static constexpr bool crowded = results >= 32 && tile.blocks > 1;
   static constexpr bool large = results >= 64 && lanes_k == 1;
+  static constexpr bool crowded = tile.blocks > 1 && results >= 20;
+  static constexpr int unrolled = large || crowded ? 1 : 4;
   static_assert(results % lanes_k == 0);
 
   static __device__ __forceinline__ int lane_k() { return int(threadIdx.x) % lanes_k; }

@@ -34,45 +34,48 @@ struct Operand {
 template <class T, int count, Tile tile>
 class RowCopies {
  public:
-  /// row(r): the number of the row that comes to place r, or -1 for zeros.
+  /// row(r): the number of the row that comes to place r, or -1 for none: what is in that place
+  /// then becomes sums that nobody stores.
   template <class Row>
   __device__ __forceinline__ void start(const Operand<T>& from, const Row& row) {
     data_ = from.data, width_ = from.width, wide_ = from.wide;
+    const auto stride = std::uint32_t(wide_ ? from.stride / values : from.stride);
     valid_ = 0;
 #pragma unroll
     for (int pass = 0; pass < passes; ++pass) {
       const int r = pass * rows_a_pass + int(threadIdx.x) / pieces;
       const std::int64_t number = r < count ? row(r) : -1;
       if (number >= 0) valid_ |= 1u << pass;
-      offset_[pass] = number < 0 ? 0 : std::uint32_t(number * from.stride / (wide_ ? values : 1));
+      offset_[pass] = std::uint32_t(number) * stride;
     }
   }
 
   /// Columns k to k + chunk; beyond the width zeros.
   __device__ __forceinline__ void copy(unsigned char* to, int k) const {
     const int piece = int(threadIdx.x) % pieces;
-    const int at = k + piece * values, left = min(values, width_ - at);
+    const int at = k + piece * values;
     to += int(threadIdx.x) / pieces * tile.row_bytes() + piece * 16;
-    if (wide_) {
-      const T* const column = data_ + (left > 0 ? at : 0);
+    if (wide_) {  // so the width, too, is whole pieces
+      const bool inside = at < width_;
+      const char* const column = reinterpret_cast<const char*>(data_ + (inside ? at : 0));
 #pragma unroll
       for (int pass = 0; pass < passes; ++pass)
-        if (whole || pass < passes - 1 || is_row(pass))
+        if (valid_ >> pass & 1)
           copy_async_16(to + pass * rows_a_pass * tile.row_bytes(),
-                        column + std::int64_t{offset_[pass]} * values,
-                        left > 0 && (valid_ >> pass & 1) ? left * int(sizeof(T)) : 0);
+                        column + std::uint64_t{offset_[pass]} * 16, inside);
       return;
     }
+    const int left = min(values, width_ - at);
 #pragma unroll
     for (int pass = 0; pass < passes; ++pass) {
-      if (!is_row(pass)) continue;
+      if (!(valid_ >> pass & 1)) continue;
       const T* const row = data_ + offset_[pass] + at;
       unsigned char* const place = to + pass * rows_a_pass * tile.row_bytes();
 #pragma unroll 1
       for (int v = 0; v < values; ++v) {
-        const bool there = (valid_ >> pass & 1) && v < left;
+        const bool there = v < left;
         if constexpr (sizeof(T) == 4)
-          copy_async_4(place + 4 * v, there ? row + v : data_, there ? 4 : 0);
+          copy_async_4(place + 4 * v, there ? row + v : data_, there);
         else
           reinterpret_cast<T*>(place)[v] = there ? row[v] : T(0.0f);
       }
@@ -83,12 +86,7 @@ class RowCopies {
   static constexpr int pieces = tile.chunk_bytes / 16, values = 16 / int(sizeof(T));
   static constexpr int rows_a_pass = tile.threads() / pieces;
   static constexpr int passes = (count + rows_a_pass - 1) / rows_a_pass;
-  static constexpr bool whole = count % rows_a_pass == 0;
   static_assert(tile.threads() % pieces == 0 && passes <= 32);
-
-  __device__ __forceinline__ bool is_row(int pass) const {
-    return pass * rows_a_pass + int(threadIdx.x) / pieces < count;
-  }
 
   const T* data_;
   int width_;

@@ -83,16 +83,23 @@ RNNBENCH_HOST_DEVICE constexpr int slots_of(int gates) { return gates == 3 ? 4 :
 inline constexpr std::array ffma_tiles_1{
     Tile{ 4, 2, 4, 8, 1, 1, 4, 256, 2, 4},  //  16 x 16
     Tile{ 4, 2, 2, 4, 1, 1, 8, 512, 5, 2},  //   8 x 8
+    Tile{ 4, 1, 1, 8, 1, 1, 8, 512, 8, 2},  //   4 x 8
+    Tile{ 4, 1, 2, 4, 1, 1, 8,1024, 6, 2},  //   8 x 4, for long rows
+    Tile{ 4, 2, 2, 4, 1, 1, 8,1024, 6, 2},  //   8 x 8, for long rows
     Tile{ 8, 2, 2, 4, 1, 1, 8, 512, 5, 2},  //  16 x 8
     Tile{ 8, 4, 2, 4, 1, 1, 8, 512, 3, 2},  //  16 x 16
     Tile{ 8, 4, 4, 4, 1, 1, 8, 256, 3, 2},  //  32 x 16
     Tile{ 8, 8, 4, 4, 2, 1, 4, 128, 3, 1},  //  64 x 32
     Tile{ 8, 8, 8, 4, 1, 2, 2,  64, 3, 2},  //  64 x 64
     Tile{ 8, 8, 4, 8, 4, 2, 1,  64, 3, 1},  // 128 x 128
+    Tile{16, 8, 4, 8, 2, 2, 1,  64, 3, 2},  // 128 x 128
     Tile{16, 8, 4, 8, 2, 4, 1,  64, 3, 1},  // 128 x 256
+    Tile{16, 8, 4, 8, 4, 2, 1,  64, 3, 1},  // 256 x 128
 };
 inline constexpr std::array ffma_tiles_3{
     Tile{ 4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  //  16 x 8
+    Tile{ 1, 1, 1, 8, 1, 1, 8, 512, 7, 2},  //   1 x 8
+    Tile{ 4, 1, 1, 8, 1, 1, 8, 512, 6, 2},  //   4 x 8
     Tile{ 4, 1, 2, 4, 1, 1, 8, 512, 5, 2},  //   8 x 4
     Tile{ 4, 2, 2, 4, 1, 1, 8, 512, 5, 2},  //   8 x 8
     Tile{ 5, 1, 2, 8, 1, 1, 8, 512, 4, 2},  //  10 x 8
@@ -104,6 +111,8 @@ inline constexpr std::array ffma_tiles_3{
 };
 inline constexpr std::array ffma_tiles_4{
     Tile{ 4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  //  16 x 8
+    Tile{ 1, 1, 1, 8, 1, 1, 8, 512, 5, 2},  //   1 x 8
+    Tile{ 4, 1, 1, 8, 1, 1, 8, 512, 5, 2},  //   4 x 8
     Tile{ 4, 1, 2, 4, 1, 1, 8, 512, 5, 2},  //   8 x 4
     Tile{ 4, 1, 2, 8, 1, 1, 8, 512, 4, 2},  //   8 x 8
     Tile{ 5, 1, 2, 8, 1, 1, 8, 512, 4, 2},  //  10 x 8
@@ -179,12 +188,17 @@ struct WideTile {
   RNNBENCH_HOST_DEVICE constexpr int block_n() const { return units * groups; }
   RNNBENCH_HOST_DEVICE constexpr int consumers() const { return 128 * groups; }
   RNNBENCH_HOST_DEVICE constexpr int threads() const { return consumers() + 32; }
-  RNNBENCH_HOST_DEVICE constexpr int stage_bytes() const {
-    return chunk_bytes * (64 * groups + batch);
+  /// Rows of a stage before those of the batch. wgmma reads 64 for each group; where there is one
+  /// group, what it reads behind its slots * units are rows of the batch: sums that nobody wants.
+  RNNBENCH_HOST_DEVICE constexpr int weight_rows(int slots) const {
+    return groups == 1 ? slots * units : 64 * groups;
+  }
+  RNNBENCH_HOST_DEVICE constexpr int stage_bytes(int slots) const {
+    return chunk_bytes * (weight_rows(slots) + batch);
   }
   RNNBENCH_HOST_DEVICE constexpr int sums_row() const { return block_n() + 4; }
   RNNBENCH_HOST_DEVICE constexpr int shared_bytes(int slots) const {
-    const int pipeline = stages * stage_bytes();
+    const int pipeline = stages * stage_bytes(slots);
     const int sums = 4 * slots * batch * sums_row();
     return (pipeline > sums ? pipeline : sums) + 1024;  // room to align
   }
@@ -202,10 +216,10 @@ struct WideTile {
   }
 };
 
-inline constexpr std::array wide_tiles_1{WideTile{16, 64, 1, 6, 4}, WideTile{64, 64, 1, 6, 2},
+inline constexpr std::array wide_tiles_1{WideTile{16, 64, 1, 10, 4}, WideTile{16, 64, 1, 20, 2}, WideTile{64, 64, 1, 6, 2},
                                          WideTile{64, 128, 2, 4, 2}, WideTile{64, 256, 2, 4, 2},
                                          WideTile{64, 256, 2, 4, 4}};
-inline constexpr std::array wide_tiles_3{WideTile{8, 64, 1, 6, 4}, WideTile{16, 64, 1, 6, 2},
+inline constexpr std::array wide_tiles_3{WideTile{8, 64, 1, 9, 2}, WideTile{16, 64, 1, 6, 2}, WideTile{16, 64, 1, 13, 2},
                                          WideTile{16, 128, 1, 4, 2}, WideTile{16, 256, 2, 4, 2}};
 inline constexpr std::array wide_tiles_4 = wide_tiles_3;
 

@@ -30,11 +30,12 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
   constexpr int gates = Cell::gates, slots = slots_of(gates), stages = tile.stages;
   constexpr int block_m = tile.block_m(), block_n = tile.block_n(), threads = tile.consumers();
   constexpr int units = tile.units, groups = tile.groups, cluster = tile.cluster;
-  constexpr int stage_bytes = tile.stage_bytes();
+  constexpr int stage_bytes = tile.stage_bytes(slots), weight_rows = tile.weight_rows(slots);
   constexpr int chunk = WideTile::chunk_bytes / int(sizeof(T));
   constexpr int results = block_m * block_n / threads;
   constexpr bool early = results <= 8;
   static_assert(block_m * block_n % threads == 0 && slots * units <= 64 && cluster > 1);
+  static_assert(weight_rows % 8 == 0 && weight_rows + block_m >= 64);
   extern __shared__ unsigned char unaligned[];
   unsigned char* const shared =
       unaligned + (1024 - shared_address(unaligned) % 1024) % 1024;  // the swizzle's period
@@ -81,7 +82,7 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
         const int k = (x ? c : c - x_chunks) * chunk, s = c % stages;
         constexpr int share = block_m / cluster;
         unsigned char* const to =
-            shared + s * stage_bytes + (64 * groups + rank * share) * WideTile::chunk_bytes;
+            shared + s * stage_bytes + (weight_rows + rank * share) * WideTile::chunk_bytes;
         const CUtensorMap* const from = x ? &map.x : step.first ? &map.h_0 : &map.h;
         const int at = x ? step.now & job.x_mask : step.first ? 0 : step.before & job.h_mask;
         copy_box_to((1 << cluster) - 1, to, from, k, row0 + rank * share, at, &full[s]);
@@ -128,7 +129,7 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
       barrier_wait(&full[c % stages], c / stages % 2);
       const std::uint32_t stage = shared_address(shared) + c % stages * stage_bytes;
       const std::uint64_t a = swizzled_rows(stage + 64 * group * WideTile::chunk_bytes);
-      const std::uint64_t b = swizzled_rows(stage + 64 * groups * WideTile::chunk_bytes);
+      const std::uint64_t b = swizzled_rows(stage + weight_rows * WideTile::chunk_bytes);
       wgmma_fence();
 #pragma unroll
       for (int k = 0; k < 4; ++k)  // 32 bytes of the rows at a time
