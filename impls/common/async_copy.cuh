@@ -16,7 +16,7 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
 __device__ __forceinline__ void copy_async_16(void* to, const void* from, bool there) {
   asm volatile(
       "{ .reg .pred zeros; setp.eq.u32 zeros, %2, 0;"
-      " cp.async.cg.shared.global [%0], [%1], 16, zeros; }" ::"r"(shared_address(to)),
+      " cp.async.cg.shared.global.L2::128B [%0], [%1], 16, zeros; }" ::"r"(shared_address(to)),
       "l"(from), "r"(unsigned(there))
       : "memory");
 }

@@ -61,6 +61,11 @@ __device__ __forceinline__ int cluster_rank() {
   return rank;
 }
 
+/// Makes what this thread wrote to shared memory known to wgmma.
+__device__ __forceinline__ void shared_writes_ready() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
 /// Before the first copy by a map that lies in global memory.
 __device__ __forceinline__ void map_acquire(const CUtensorMap* map) {
   asm volatile("fence.proxy.tensormap::generic.acquire.sys [%0], 128;" ::"l"(map) : "memory");

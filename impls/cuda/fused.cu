@@ -38,7 +38,7 @@ class BoundStep {
       for (const auto& kernel : fused::wide_kernels())
         if (kernel.product == product && kernel.gates == gates && kernel.tile == *wide)
           function_ = kernel.function;
-      shared_ = wide->shared_bytes(fused::slots_of(gates));
+      shared_ = wide->shared_bytes(fused::slots_of(gates), product);
       threads_ = wide->threads(), cluster_ = wide->cluster;
     } else {
       const auto& narrow = std::get<fused::Tile>(tile);

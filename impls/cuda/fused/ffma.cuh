@@ -100,7 +100,7 @@ class WarpProduct<tile, gates, Product::ffma> {
   static constexpr int results = slots * tile.thread_m * tile.thread_n;
   static constexpr bool large = results >= 64 && lanes_k == 1;
   static constexpr bool crowded = tile.blocks > 1 && results >= 20;
-  static constexpr int unrolled = large || crowded ? 1 : 4;
+  static constexpr int unrolled = large ? 2 : crowded ? 1 : 4;
   static_assert(results % lanes_k == 0);
 
   static __device__ __forceinline__ int lane_k() { return int(threadIdx.x) % lanes_k; }

@@ -31,7 +31,8 @@ CUtensorMap map_of(const void* data, std::array<std::int64_t, 3> sizes,
   const int bytes = element_bytes(product);
   const auto type = product == Product::f16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                     : product == Product::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                                               : CU_TENSOR_MAP_DATA_TYPE_TFLOAT32;
+                    : product == Product::tf32 ? CU_TENSOR_MAP_DATA_TYPE_TFLOAT32
+                                               : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
   std::array<cuuint64_t, 3> dims{};
   std::array<cuuint64_t, 2> pitches{};
   for (std::size_t k = 0; k < 3; ++k) dims[k] = cuuint64_t(sizes[k]);

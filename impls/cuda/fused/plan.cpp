@@ -26,6 +26,7 @@ constexpr double late_launch_s = 2.2e-6;        // without: before CC 9.0
 constexpr double block_s = 0.7e-6;              // first copy, last sums, gates and store of a block
 constexpr double chunk_s = 0.1e-6;              // barrier and latencies of a chunk
 constexpr double turn_s = 2.2e-6;  // from a free stage to its next chunk's being used, by TMA
+constexpr double split_s = 1e-6;   // a chunk of f32 values on wgmma: to split, multiply and add up
 constexpr double gemm_launch_s = 5e-6;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -83,9 +84,10 @@ double launch_time(const WideTile& tile, const Work& work, const DeviceInfo& dev
   const double copy_s = (weights + batch / tile.cluster) / wide_copy_bytes_per_s;
   constexpr int shared_bytes_an_sm = 227 * 1024;
   const double resident = std::min(
-      rounds, std::floor(double(shared_bytes_an_sm) / tile.shared_bytes(slots_of(work.gates))));
-  const double chunk_time =
-      std::max({resident * compute_s, resident * copy_s, turn_s / tile.stages});
+      rounds,
+      std::floor(double(shared_bytes_an_sm) / tile.shared_bytes(slots_of(work.gates), product)));
+  const double chunk_time = std::max({resident * compute_s, resident * copy_s, turn_s / tile.stages,
+                                      product == Product::tf32x3 ? split_s : 0.0});
   return step_overhead(device) +
          std::max(std::ceil(rounds / resident) * chunks * chunk_time,
                   double(blocks) * chunks * (weights + batch / tile.cluster) / l2_bytes_per_s);
@@ -100,9 +102,8 @@ std::vector<AnyTile> all_tiles(Product product, int gates, std::int64_t rows, bo
   std::vector<AnyTile> found;
   for (const Tile& tile : tiles(product, gates))
     if (tile.shared_bytes(gates, slots_of(gates)) <= most) found.emplace_back(tile);
-  const bool tensor = product != Product::ffma && product != Product::tf32x3;
-  if (wide_built && device.cc == 90 && tensor && aligned && rows >= 64)
-    for (const WideTile& tile : wide_tiles(gates)) found.emplace_back(tile);
+  if (wide_built && device.cc == 90 && aligned && rows >= 64)
+    for (const WideTile& tile : wide_tiles(product, gates)) found.emplace_back(tile);
   return found;
 }
 

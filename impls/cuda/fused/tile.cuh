@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
   const int chunks = x_chunks + (job.w_hh ? (hidden + chunk - 1) / chunk : 0);
   RowCopies<T, gates * block_n, tile> weights;
   RowCopies<T, block_m, tile> batch;
-  const auto copy_weights = [&](int c) {
+  const auto copy_weights = [&](int c, unsigned char* stage) {
     if (c == 0 || c == x_chunks) {
       const bool x = c < x_chunks;
       const int width = x ? x_width : hidden;
@@ -147,10 +147,9 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
                       return unit < hidden ? std::int64_t{r / block_n} * hidden + unit : -1;
                     });
     }
-    weights.copy(shared + c % stages * stage_bytes + block_m * tile.row_bytes(),
-                 (c < x_chunks ? c : c - x_chunks) * chunk);
+    weights.copy(stage + block_m * tile.row_bytes(), (c < x_chunks ? c : c - x_chunks) * chunk);
   };
-  const auto copy_batch = [&](int c) {
+  const auto copy_batch = [&](int c, unsigned char* stage) {
     if (c == 0 || c == x_chunks) {
       Operand<T> rows{h_before<T>(job, step, 0), step.first ? hidden : job.h_row, hidden,
                       job.h_wide};
@@ -159,12 +158,12 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
                 x_width, job.x_wide};
       batch.start(rows, [&](int r) -> std::int64_t { return row0 + r < job.rows ? row0 + r : -1; });
     }
-    batch.copy(shared + c % stages * stage_bytes, (c < x_chunks ? c : c - x_chunks) * chunk);
+    batch.copy(stage, (c < x_chunks ? c : c - x_chunks) * chunk);
   };
 
 #pragma unroll 1
   for (int c = 0; c < stages - 1; ++c)
-    if (c < chunks) copy_weights(c);
+    if (c < chunks) copy_weights(c, shared + c * stage_bytes);
   UnitInputs<Cell> inputs[early ? results : 1];
   UnitState<Cell, T> states[early ? results : 1];
   const auto place_of = [&](int result, int& row, int& unit) {
@@ -180,7 +179,7 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
   wait_for_previous_launch();
 #pragma unroll 1
   for (int c = 0; c < stages - 1; ++c) {
-    if (c < chunks) copy_batch(c);
+    if (c < chunks) copy_batch(c, shared + c * stage_bytes);
     copies_commit();
   }
   if constexpr (early)
@@ -188,17 +187,22 @@ __global__ void __launch_bounds__(Tile::from_code(tile_code).threads(),
     for (int r = 0; r < results; ++r)
       if (place_of(r, row, unit)) states[r] = unit_state<Cell, T>(job, step, row, unit);
 
+  const auto after = [&](unsigned char* stage) {
+    return stage == shared + (stages - 1) * stage_bytes ? shared : stage + stage_bytes;
+  };
+  unsigned char *full = shared, *free = shared + (stages - 1) * stage_bytes;
   Warp sums;
 #pragma unroll 1
   for (int c = 0; c < chunks; ++c) {
     copies_wait<stages - 2>();
     __syncthreads();  // chunk c is here, and chunk c - 1 has been used by every warp
-    if (c + stages - 1 < chunks) copy_weights(c + stages - 1), copy_batch(c + stages - 1);
+    if (c + stages - 1 < chunks)
+      copy_weights(c + stages - 1, free), copy_batch(c + stages - 1, free);
     copies_commit();
     if (c == x_chunks) sums.next_phase();
-    const unsigned char* const stage = shared + c % stages * stage_bytes;
-    sums.multiply(stage + warp_m * tile.warp_m() * tile.row_bytes(),
-                  stage + (block_m + warp_n * tile.warp_n()) * tile.row_bytes(), warp_k);
+    sums.multiply(full + warp_m * tile.warp_m() * tile.row_bytes(),
+                  full + (block_m + warp_n * tile.warp_n()) * tile.row_bytes(), warp_k);
+    free = full, full = after(full);
   }
   copies_wait<0>();
   __syncthreads();  // the stages become room for the sums

@@ -92,9 +92,7 @@ inline constexpr std::array ffma_tiles_1{
     Tile{ 8, 8, 4, 4, 2, 1, 4, 128, 3, 1},  //  64 x 32
     Tile{ 8, 8, 8, 4, 1, 2, 2,  64, 3, 2},  //  64 x 64
     Tile{ 8, 8, 4, 8, 4, 2, 1,  64, 3, 1},  // 128 x 128
-    Tile{16, 8, 4, 8, 2, 2, 1,  64, 3, 2},  // 128 x 128
     Tile{16, 8, 4, 8, 2, 4, 1,  64, 3, 1},  // 128 x 256
-    Tile{16, 8, 4, 8, 4, 2, 1,  64, 3, 1},  // 256 x 128
 };
 inline constexpr std::array ffma_tiles_3{
     Tile{ 4, 1, 4, 8, 1, 1, 4, 256, 2, 4},  //  16 x 8
@@ -177,6 +175,11 @@ inline constexpr bool wide_built = true;
 inline constexpr bool wide_built = false;
 #endif
 
+/// Of f32 values that are multiplied as two tf32 ones each, the wgmma kernel keeps the lower part
+/// of the batch rows in shared memory: of the chunk at work, and of two that a slower warpgroup may
+/// still be at.
+inline constexpr int low_buffers = 3;
+
 /// A tile of the wgmma kernel (CC 9.0): `groups` warpgroups multiply 64 rows of weights each, all
 /// gates of `units` hidden units, by `batch` rows. `cluster` blocks next to each other share the
 /// copy of the batch rows.
@@ -197,8 +200,9 @@ struct WideTile {
     return chunk_bytes * (weight_rows(slots) + batch);
   }
   RNNBENCH_HOST_DEVICE constexpr int sums_row() const { return block_n() + 4; }
-  RNNBENCH_HOST_DEVICE constexpr int shared_bytes(int slots) const {
-    const int pipeline = stages * stage_bytes(slots);
+  RNNBENCH_HOST_DEVICE constexpr int shared_bytes(int slots, Product product) const {
+    const int low = product == Product::tf32x3 ? low_buffers * chunk_bytes * batch : 0;
+    const int pipeline = stages * stage_bytes(slots) + low;
     const int sums = 4 * slots * batch * sums_row();
     return (pipeline > sums ? pipeline : sums) + 1024;  // room to align
   }
@@ -216,17 +220,27 @@ struct WideTile {
   }
 };
 
-inline constexpr std::array wide_tiles_1{WideTile{16, 64, 1, 10, 4}, WideTile{16, 64, 1, 20, 2}, WideTile{64, 64, 1, 6, 2},
-                                         WideTile{64, 128, 2, 4, 2}, WideTile{64, 256, 2, 4, 2},
-                                         WideTile{64, 256, 2, 4, 4}};
-inline constexpr std::array wide_tiles_3{WideTile{8, 64, 1, 9, 2}, WideTile{16, 64, 1, 6, 2}, WideTile{16, 64, 1, 13, 2},
-                                         WideTile{16, 128, 1, 4, 2}, WideTile{16, 256, 2, 4, 2}};
+inline constexpr std::array wide_tiles_1{WideTile{16, 64, 1, 10, 4}, WideTile{16, 64, 1, 20, 2},
+                                         WideTile{64, 64, 1, 6, 2},  WideTile{64, 128, 2, 4, 2},
+                                         WideTile{64, 256, 2, 4, 2}, WideTile{64, 256, 2, 4, 4}};
+inline constexpr std::array wide_tiles_3{WideTile{8, 64, 1, 9, 2}, WideTile{16, 64, 1, 6, 2},
+                                         WideTile{16, 64, 1, 13, 2}, WideTile{16, 128, 1, 4, 2},
+                                         WideTile{16, 256, 2, 4, 2}};
 inline constexpr std::array wide_tiles_4 = wide_tiles_3;
 
-inline std::span<const WideTile> wide_tiles(int gates) {
-  if (gates == 1) return wide_tiles_1;
-  if (gates == 3) return wide_tiles_3;
-  return wide_tiles_4;
+inline constexpr std::array wide_x3_tiles_1{WideTile{16, 64, 1, 8, 2}, WideTile{64, 64, 1, 8, 2},
+                                            WideTile{64, 128, 2, 5, 2}};
+inline constexpr std::array wide_x3_tiles_3{WideTile{8, 64, 1, 6, 2}, WideTile{16, 64, 1, 9, 2},
+                                            WideTile{16, 128, 1, 5, 2}, WideTile{16, 128, 2, 5, 2}};
+inline constexpr std::array wide_x3_tiles_4 = wide_x3_tiles_3;
+
+/// None for the f32 units.
+inline std::span<const WideTile> wide_tiles(Product product, int gates) {
+  if (product == Product::ffma) return {};
+  const bool x3 = product == Product::tf32x3;
+  if (gates == 1) return x3 ? std::span<const WideTile>(wide_x3_tiles_1) : wide_tiles_1;
+  if (gates == 3) return x3 ? std::span<const WideTile>(wide_x3_tiles_3) : wide_tiles_3;
+  return x3 ? std::span<const WideTile>(wide_x3_tiles_4) : wide_tiles_4;
 }
 
 /// "wgmma-64x16x64-w4-s6-c2": as the others, and blocks a cluster. Its warps are those that

@@ -15,11 +15,11 @@ void add(std::vector<WideKernel>& list, std::index_sequence<i...>) {
    ...);
 }
 
-template <Product product>
+template <Product product, const auto& one, const auto& three, const auto& four>
 void add_all(std::vector<WideKernel>& list) {
-  add<product, OneGate, wide_tiles_1>(list, std::make_index_sequence<wide_tiles_1.size()>());
-  add<product, Gru, wide_tiles_3>(list, std::make_index_sequence<wide_tiles_3.size()>());
-  add<product, Lstm, wide_tiles_4>(list, std::make_index_sequence<wide_tiles_4.size()>());
+  add<product, OneGate, one>(list, std::make_index_sequence<one.size()>());
+  add<product, Gru, three>(list, std::make_index_sequence<three.size()>());
+  add<product, Lstm, four>(list, std::make_index_sequence<four.size()>());
 }
 
 }  // namespace
@@ -28,9 +28,10 @@ std::span<const WideKernel> wide_kernels() {
   static const auto list = [] {
     std::vector<WideKernel> all;
 #ifdef RNNBENCH_SM_90A
-    add_all<Product::tf32>(all);
-    add_all<Product::f16>(all);
-    add_all<Product::bf16>(all);
+    add_all<Product::tf32, wide_tiles_1, wide_tiles_3, wide_tiles_4>(all);
+    add_all<Product::tf32x3, wide_x3_tiles_1, wide_x3_tiles_3, wide_x3_tiles_4>(all);
+    add_all<Product::f16, wide_tiles_1, wide_tiles_3, wide_tiles_4>(all);
+    add_all<Product::bf16, wide_tiles_1, wide_tiles_3, wide_tiles_4>(all);
 #endif
     return all;
   }();

@@ -7,6 +7,11 @@
 // stages ahead of the warpgroups that multiply; the blocks of a cluster each copy a part of the
 // batch rows and send it to all of them.
 //
+// f32 (tf32x3): the tensor cores cut values off to tf32, high; what they cut off, low, is
+// multiplied as well, high * high + high * low + low * high. The warpgroups compute the low part of
+// the batch rows once a chunk, into shared memory, and that of their weights into registers, beside
+// the products that do not need it.
+//
 // What bounds it: the tensor cores at large B and H; else bytes out of L2, which the cluster
 // saves, and the latency of launch, first copy and last sums, as in tile.cuh.
 #pragma once
@@ -19,6 +24,12 @@
 #include "impls/cuda/fused/wgmma.cuh"
 
 namespace rnnbench::fused {
+
+/// What the tensor cores ignore of a value, rounded to what they do not.
+__device__ __forceinline__ float low_part(float value) {
+  const float high = __uint_as_float(__float_as_uint(value) & 0xffffe000u);
+  return __uint_as_float(round_to_tf32(value - high));
+}
 
 template <class Cell, std::uint64_t tile_code, Product product>
 __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
@@ -125,22 +136,82 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
     const auto release = [&](int c) {  // every block's copies of this stage wait for all of them
       if (threadIdx.x % 128 < cluster) barrier_arrive(&empty[c % stages], int(threadIdx.x) % 128);
     };
-    for (int c = 0; c < chunks; ++c) {
-      barrier_wait(&full[c % stages], c / stages % 2);
-      const std::uint32_t stage = shared_address(shared) + c % stages * stage_bytes;
-      const std::uint64_t a = swizzled_rows(stage + 64 * group * WideTile::chunk_bytes);
-      const std::uint64_t b = swizzled_rows(stage + weight_rows * WideTile::chunk_bytes);
-      wgmma_fence();
+    const auto meet = [] { asm volatile("bar.sync 1, %0;" ::"n"(threads) : "memory"); };
+    const auto weights_of = [&](int c) {
+      return shared + c % stages * stage_bytes + 64 * group * WideTile::chunk_bytes;
+    };
+    const auto batch_of = [&](int c) {
+      return shared + c % stages * stage_bytes + weight_rows * WideTile::chunk_bytes;
+    };
+    if constexpr (product != Product::tf32x3) {
+      for (int c = 0; c < chunks; ++c) {
+        barrier_wait(&full[c % stages], c / stages % 2);
+        const std::uint64_t a = swizzled_rows(shared_address(weights_of(c)));
+        const std::uint64_t b = swizzled_rows(shared_address(batch_of(c)));
+        wgmma_fence();
 #pragma unroll
-      for (int k = 0; k < 4; ++k)  // 32 bytes of the rows at a time
-        wgmma<product, block_m>(sums, a + 2 * k, b + 2 * k);
-      wgmma_commit();
-      wgmma_wait<1>();  // those of the chunk before are done
-      if (c > 0) release(c - 1);
+        for (int k = 0; k < 4; ++k)  // 32 bytes of the rows at a time
+          wgmma<product, block_m>(sums, a + 2 * k, b + 2 * k);
+        wgmma_commit();
+        wgmma_wait<1>();  // those of the chunk before are done
+        if (c > 0) release(c - 1);
+      }
+      wgmma_wait<0>();
+    } else {
+      const auto low_of = [&](int c) {
+        return shared + stages * stage_bytes + c % low_buffers * WideTile::chunk_bytes * block_m;
+      };
+      const auto split_batch = [&](int c) {
+        constexpr int pieces = WideTile::chunk_bytes * block_m / 16;
+        static_assert(pieces % threads == 0);
+        barrier_wait(&full[c % stages], c / stages % 2);
+        const auto* const from = reinterpret_cast<const float4*>(batch_of(c)) + threadIdx.x;
+        auto* const to = reinterpret_cast<float4*>(low_of(c)) + threadIdx.x;
+#pragma unroll
+        for (int piece = 0; piece < pieces; piece += threads) {
+          const float4 v = from[piece];
+          to[piece] = make_float4(low_part(v.x), low_part(v.y), low_part(v.z), low_part(v.w));
+        }
+        shared_writes_ready();
+      };
+      // Tensor cores cut sums off where f32 units round them. So the small products come first, and
+      // chunks are added up outside: all in one accumulator was 3.4 times as far off as f32 units.
+      float chunk_sums[block_m / 2];
+      split_batch(0);
+      for (int c = 0; c < chunks; ++c) {
+        meet();  // the low part of chunk c is there, and nobody needs that of chunk c - 1
+        const std::uint64_t a = swizzled_rows(shared_address(weights_of(c)));
+        const std::uint64_t b = swizzled_rows(shared_address(batch_of(c)));
+        const std::uint64_t b_low = swizzled_rows(shared_address(low_of(c)));
+        wgmma_fence();
+#pragma unroll
+        for (int k = 0; k < 4; ++k)
+          wgmma<product, block_m>(chunk_sums, a + 2 * k, b_low + 2 * k, k > 0);
+        wgmma_commit();
+        std::uint32_t a_low[4][4];
+#pragma unroll
+        for (int k = 0; k < 4; ++k)
+#pragma unroll
+          for (int part = 0; part < 4; ++part) {
+            const int line = 16 * warp + lane / 4 + 8 * (part % 2);
+            const int piece = (2 * k + part / 2) ^ (lane / 4);  // of the swizzle: line % 8
+            a_low[k][part] = __float_as_uint(low_part(*reinterpret_cast<const float*>(
+                weights_of(c) + line * WideTile::chunk_bytes + 16 * piece + 4 * (lane % 4))));
+          }
+        wgmma_fence();
+#pragma unroll
+        for (int k = 0; k < 4; ++k) wgmma_tf32<block_m>(chunk_sums, a_low[k], b + 2 * k);
+#pragma unroll
+        for (int k = 0; k < 4; ++k) wgmma<product, block_m>(chunk_sums, a + 2 * k, b + 2 * k);
+        wgmma_commit();
+        if (c + 1 < chunks) split_batch(c + 1);
+        wgmma_wait<0>();
+        release(c);
+#pragma unroll
+        for (int i = 0; i < block_m / 2; ++i) sums[i] += chunk_sums[i];
+      }
     }
-    wgmma_wait<0>();
-    asm volatile("bar.sync 1, %0;" ::"n"(threads)
-                 : "memory");  // all warpgroups: the stages are free
+    meet();  // all warpgroups: the stages are free
 
     float* const meeting = reinterpret_cast<float*>(shared);
     const auto meeting_place = [&](int slot, int m, int n) {
@@ -153,7 +224,7 @@ __global__ void __launch_bounds__(WideTile::from_code(tile_code).threads())
       if (line < slots * units)
         meeting[meeting_place(line / units, m, group * units + line % units)] = sums[i];
     }
-    asm volatile("bar.sync 1, %0;" ::"n"(threads) : "memory");
+    meet();
 #pragma unroll(early ? results : 4)
     for (int r = 0; r < results; ++r) {
       if (!place_of(r)) continue;
