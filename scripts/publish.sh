@@ -26,7 +26,8 @@ passed() {
 }
 
 for scenario in $scenarios; do
-  out=$folder/$scenario
+  name=$(basename "$scenario" .toml)  # as the results call a scenario that is given as a path
+  out=$folder/$name
   arguments="--scenario $scenario $*"
   if passed "$out" 2>/dev/null; then
     echo "$scenario: there already, from $revision"
@@ -37,23 +38,23 @@ for scenario in $scenarios; do
   new=$(mktemp -d)
   status=0
   timeout --foreground --signal=INT --kill-after=20 "$left" "$program" --scenario "$scenario" \
-    --out "$new/$scenario" --no-color "$@" >"$new/console.txt" || status=$?
+    --out "$new/$name" --no-color "$@" >"$new/console.txt" || status=$?
   if [ $status = 124 ] || [ $status = 130 ] || [ $status = 137 ]; then
     echo "$scenario: cut off: the time is over, or it was interrupted"
     rm -rf "$new"
     exit 3
   fi
-  if [ ! -f "$new/$scenario/results.json" ]; then
+  if [ ! -f "$new/$name/results.json" ]; then
     cat "$new/console.txt" >&2
     rm -rf "$new"
     failed=1
     continue
   fi
-  rm -rf "$out" "$new/$scenario/journal.jsonl"
+  rm -rf "$out" "$new/$name/journal.jsonl"
   mkdir -p "$folder"
   # The results name where they were written; they are to name where they are kept.
-  sed -i "s|$new/$scenario|$out|g" "$new/$scenario"/* "$new/console.txt"
-  mv "$new/$scenario" "$out"
+  sed -i "s|$new/$name|$out|g" "$new/$name"/* "$new/console.txt"
+  mv "$new/$name" "$out"
   mv "$new/console.txt" "$out/console.txt"
   rm -rf "$new"
   if [ $status = 0 ]; then echo "$revision $arguments" >"$out/published.txt"; else failed=1; fi

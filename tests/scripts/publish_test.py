@@ -1,0 +1,198 @@
+"""What publish.sh keeps, where, and when it runs a scenario again; a stand-in is the program.
+
+Arguments: the build folder (whose program the stand-in is held against), then unittest's.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(sys.argv.pop(1)).resolve()
+ONE, OTHER = "0123456789abcdef" * 2 + "01234567", "89abcdef" * 5
+# Remembers how it was called. A variable named like the scenario says what becomes of it.
+PROGRAM = r"""#!/usr/bin/env bash
+if [ "$1" = --version ]; then
+  printf 'version: 0.1.0\ngit revision: %s\ngit state: %s\n' "$REVISION" "$STATE"
+  exit
+fi
+echo "$*" >>"$CALLS"
+line="rnnbench $*"
+while [ $# -gt 0 ]; do
+  case $1 in
+    --scenario) name=$(basename "$2" .toml); shift ;;
+    --out) out=$2; shift ;;
+  esac
+  shift
+done
+ending=${!name:-passes}
+[ "$ending" != broken ] || { echo "no such device"; exit 2; }
+mkdir -p "$out"
+echo "a case" >"$out/journal.jsonl"
+[ "$ending" != interrupted ] || exit 130
+[ "$ending" != slow ] || exec sleep 30
+cat >"$out/results.json" <<END
+{"git revision": "$REVISION", "ending": "$ending", "command": "$line"}
+END
+echo "$line" | tee "$out/results.csv" "$out/report.md"
+echo "cuda:fused is fastest: 9.4 ms. 3 of 3 cases passed."
+echo "Written: $out/results.json"
+[ "$ending" = passes ]
+"""
+
+
+class Publish(unittest.TestCase):
+    def setUp(self):
+        scratch = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, scratch)
+        self.top = scratch / "top"  # the repository that publish.sh finds itself in
+        (self.top / "scripts").mkdir(parents=True)
+        shutil.copy(ROOT / "scripts/publish.sh", self.top / "scripts")
+        self.folder = self.top / "reports/results/chip"
+        self.tmp = scratch / "tmp"
+        self.tmp.mkdir()
+        self.elsewhere = scratch / "elsewhere"  # where it is called from must not matter
+        self.elsewhere.mkdir()
+        self.calls = scratch / "calls"
+        self.program = scratch / "program"
+        self.program.write_text(PROGRAM)
+        self.program.chmod(0o755)
+
+    def publish(self, *arguments, revision=ONE, state="clean", **env):
+        """(exit code, output, lines of calls)"""
+        self.calls.write_text("")
+        done = subprocess.run(
+            [self.top / "scripts/publish.sh", *arguments], cwd=self.elsewhere, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            # A job in the background ignores SIGINT and so would its sleep, however it was cut off.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            env={"PATH": os.environ["PATH"], "TMPDIR": str(self.tmp), "CALLS": str(self.calls),
+                 "RNNBENCH": str(self.program), "REVISION": revision, "STATE": state, **env})
+        self.assertEqual(list(self.tmp.iterdir()), [], f"left behind\n{done.stdout}")
+        return done.returncode, done.stdout, self.calls.read_text().splitlines()
+
+    def kept(self):
+        """Every published file and its text."""
+        return {file.relative_to(self.folder).as_posix(): file.read_text()
+                for file in self.folder.rglob("*") if file.is_file()}
+
+    def ran(self, calls):
+        return [line.split()[1] for line in calls]
+
+    def test_the_stand_in_answers_like_the_program(self):
+        said = subprocess.run([BUILD / "rnnbench", "--version"], text=True, check=True,
+                              stdout=subprocess.PIPE).stdout
+        self.assertRegex(said, r"(?m)^git revision: (?:[0-9a-f]{40}|unknown)$")
+        self.assertRegex(said, r"(?m)^git state: ")
+
+    def test_publishes_what_was_written_but_the_journal(self):
+        code, out, calls = self.publish("chip", "gru lstm", "--device", "cuda")
+        self.assertEqual(code, 0, out)
+        self.assertEqual(self.ran(calls), ["gru", "lstm"])
+        self.assertRegex(calls[0], r" --no-color .*--device cuda$")
+        self.assertIn("gru: cuda:fused is fastest: 9.4 ms.", out)
+        files = {"results.json", "results.csv", "report.md", "console.txt", "published.txt"}
+        self.assertEqual(set(self.kept()), {f"{s}/{f}" for s in ("gru", "lstm") for f in files})
+
+    def test_what_is_kept_names_the_folder_that_it_is_kept_in(self):
+        self.publish("chip", "gru")
+        for name, text in self.kept().items():
+            self.assertNotIn(str(self.tmp), text, name)
+            if name != "gru/published.txt":
+                self.assertIn("reports/results/chip/gru", text, name)
+                self.assertNotIn(str(self.top), text, name)
+
+    def test_a_scenario_given_as_a_path_is_kept_under_its_name(self):
+        code, out, _ = self.publish("chip", "scenarios/gru.toml lstm")
+        self.assertEqual(code, 0, out)
+        self.assertEqual({name.split("/")[0] for name in self.kept()}, {"gru", "lstm"})
+        self.assertIn("--out reports/results/chip/gru ", self.kept()["gru/report.md"])
+
+    def test_what_passed_is_left_as_it_is(self):
+        self.publish("chip", "gru", "--graph")
+        before = self.kept()
+        code, out, calls = self.publish("chip", "gru lstm", "--graph")
+        self.assertEqual(code, 0, out)
+        self.assertIn(f"gru: there already, from {ONE}", out)
+        self.assertEqual(self.ran(calls), ["lstm"])
+        self.assertEqual({name: self.kept()[name] for name in before}, before)
+
+    def test_other_arguments_run_it_again(self):
+        self.publish("chip", "gru", "--graph")
+        for arguments in (["--graph", "--quick"], [], ["--quick"]):
+            self.assertEqual(len(self.publish("chip", "gru", *arguments)[2]), 1, arguments)
+        self.assertIn("--quick", self.kept()["gru/report.md"])
+
+    def test_another_revision_runs_it_again(self):
+        self.publish("chip", "gru")
+        self.assertEqual(len(self.publish("chip", "gru", revision=OTHER)[2]), 1)
+        self.assertIn(OTHER, self.kept()["gru/results.json"])
+        self.assertEqual(self.publish("chip", "gru", revision=OTHER)[2], [])
+
+    def test_results_of_another_revision_are_not_taken_by_their_mark_alone(self):
+        self.publish("chip", "gru")
+        (self.folder / "gru/results.json").write_text(f'{{"git revision": "{OTHER}"}}')
+        self.assertEqual(len(self.publish("chip", "gru")[2]), 1)
+
+    def test_changed_or_unknown_sources_are_never_taken_as_published(self):
+        for revision, state in ((ONE, "dirty"), ("unknown", "unknown")):
+            for _ in range(2):
+                code, _, calls = self.publish("chip", "gru", revision=revision, state=state)
+                self.assertEqual((code, len(calls)), (0, 1), state)
+            self.assertEqual(len(self.publish("chip", "gru")[2]), 1, state)
+
+    def test_a_failure_is_told_and_kept_and_the_next_one_runs(self):
+        self.publish("chip", "gru")
+        code, out, calls = self.publish("chip", "gru lstm", "--graph", gru="incorrect")
+        self.assertEqual(code, 1, out)
+        self.assertEqual(self.ran(calls), ["gru", "lstm"])
+        self.assertIn("incorrect", self.kept()["gru/results.json"])
+        self.assertNotIn("gru/published.txt", self.kept())
+        self.assertNotIn("gru/journal.jsonl", self.kept())
+        code, out, calls = self.publish("chip", "gru lstm", "--graph")  # and is no reason to rest
+        self.assertEqual((code, self.ran(calls)), (0, ["gru"]), out)
+
+    def test_a_failure_without_results_is_shown_and_changes_nothing(self):
+        self.publish("chip", "gru")
+        before = self.kept()
+        code, out, calls = self.publish("chip", "gru lstm", "--graph", gru="broken")
+        self.assertEqual(code, 1, out)
+        self.assertIn("no such device", out)
+        self.assertEqual(self.ran(calls), ["gru", "lstm"])
+        self.assertEqual({name: self.kept()[name] for name in before}, before)
+
+    def cut_off(self, ending, **env):
+        self.publish("chip", "gru lstm")
+        before = self.kept()
+        code, out, calls = self.publish("chip", "gru lstm", "--graph", gru=ending, **env)
+        self.assertEqual(code, 3, out)
+        self.assertNotIn("lstm", self.ran(calls))
+        self.assertEqual(self.kept(), before)
+        return out
+
+    def test_what_was_interrupted_is_not_kept(self):
+        self.assertIn("gru: cut off", self.cut_off("interrupted"))
+
+    def test_what_the_time_cuts_off_is_not_kept(self):
+        # bash counts whole seconds: the only one may be over before the program begins.
+        self.assertRegex(self.cut_off("slow", PUBLISH_SECONDS="1"), r"gru: (cut off|not begun)")
+
+    def test_without_time_nothing_begins_but_what_is_there_counts(self):
+        self.assertIn("gru: not begun", self.cut_off("passes", PUBLISH_SECONDS="0"))
+        code, out, calls = self.publish("chip", "gru lstm", PUBLISH_SECONDS="0")
+        self.assertEqual((code, calls), (0, []), out)
+
+    def test_missing_arguments_are_answered_in_one_line(self):
+        for arguments in ([], ["chip"]):
+            code, out, calls = self.publish(*arguments)
+            self.assertEqual((code, calls), (2, []), out)
+            self.assertRegex(out, r"^usage: [^\n]*\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()
