@@ -1,0 +1,73 @@
+"""What scripts/tables.py makes of result files, in a copy of its own."""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+HEAD = "<!-- ratio: r.csv, cuda:a over cuda:b (graph), dtype by batch -->"
+ROWS = """problem,impl,mode,cache,outcome,median_s,dtype,batch
+p1,cuda:a,graph,hot,passed,1.0,f32,1
+p1,cuda:b,graph,hot,passed,2.0,f32,1
+p1,cuda:b,eager,hot,passed,9.0,f32,1
+p2,cuda:a,graph,hot,passed,1.0,f32,16
+p2,cuda:b,graph,hot,passed,8.0,f32,16
+p3,cuda:a,graph,hot,passed,1.0,f16,16
+p3,cuda:b,graph,hot,passed,0.5,f16,16
+p4,cuda:a,graph,hot,passed,1.0,f16,1
+p4,cuda:b,graph,hot,unsupported,,f16,1
+"""
+
+
+class Tables(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = pathlib.Path(folder.name)
+        for name in ("scripts", "docs"):
+            (self.top / name).mkdir()
+        shutil.copy(TOP / "scripts/tables.py", self.top / "scripts")
+        (self.top / "r.csv").write_text(ROWS)
+        (self.top / "console.txt").write_text("first\n\nsecond\nof two\n")
+
+    def run_on(self, text, *arguments):
+        self.readme = self.top / "README.md"
+        self.readme.write_text(text)
+        return subprocess.run([sys.executable, self.top / "scripts/tables.py", *arguments],
+                              capture_output=True, text=True)
+
+    def test_geometric_means_of_what_both_passed(self):
+        self.run_on(f"before\n{HEAD}\nold\n<!-- end -->\nafter\n")
+        self.assertEqual(self.readme.read_text(), f"""before
+{HEAD}
+| dtype | batch 1 | batch 16 | all |
+|---|---|---|---|
+| f32 | 2.00 | 8.00 | 4.00 |
+| f16 |  | 0.50 | 0.50 |
+| all | 2.00 | 2.00 | 2.00 |
+<!-- end -->
+after
+""")
+        self.assertEqual(self.run_on(self.readme.read_text(), "--check").returncode, 0)
+
+    def test_check_finds_a_typed_number_and_leaves_it(self):
+        stale = f"{HEAD}\n| 9.99 |\n<!-- end -->\n"
+        done = self.run_on(stale, "--check")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("README.md", done.stdout)
+        self.assertEqual(self.readme.read_text(), stale)
+
+    def test_nothing_in_common_is_an_error(self):
+        done = self.run_on(f"{HEAD.replace('cuda:b', 'cuda:c')}\n<!-- end -->\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no problem that both cuda:a and cuda:c passed", done.stderr)
+
+    def test_one_part_of_a_console(self):
+        self.run_on("<!-- from: console.txt, problem 2 -->\n<!-- end -->\n")
+        self.assertIn("```\nsecond\nof two\n```", self.readme.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
