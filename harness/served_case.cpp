@@ -30,12 +30,12 @@ CacheMode parse_cache_mode(const std::string& text) {
   throw UsageError(fmt::format("cache mode '{}' is not known: expected hot, cold or rotate", text));
 }
 
-ServedCase::ServedCase(Session& session, const Problem& problem,
+ServedCase::ServedCase(Session& session, WeightStore& store, const Problem& problem,
                        const std::vector<TensorPlace>& weights,
                        const std::vector<std::vector<TensorPlace>>& sets)
-    : session_(session), problem_(problem), weights_(weights), sets_(sets) {
+    : session_(session), store_(store), problem_(problem), weights_(weights), sets_(sets) {
   instances_.emplace_back(session_, problem_);
-  load(instances_.front(), weights_);
+  load_weights(instances_.front());
   for (const auto& set : sets_) {
     auto& buffers = set_buffers_.emplace_back();
     for (const auto& place : set) {
@@ -77,13 +77,16 @@ void ServedCase::copy_in(GuardedBuffer& buffer, const TensorPlace& place) {
   session_.copy_in(buffer.data(), bytes.data(), bytes.size());
 }
 
-void ServedCase::load(Instance& instance, const std::vector<TensorPlace>& places) {
-  for (const auto& place : places) {
+void ServedCase::load_weights(Instance& instance) {
+  for (const auto& place : weights_) {
     auto& buffer = instance.buffer(place.name);
     if (buffer.bytes() != stored_bytes(place))
       throw Error(fmt::format("tensor {} has {} bytes where {} needs {}", place.name,
                               stored_bytes(place), id(problem_), buffer.bytes()));
-    copy_in(buffer, place);
+    if (const void* kept = store_.values(place, problem_.dtype))
+      session_.copy_on_device(buffer.data(), kept, buffer.bytes());
+    else
+      copy_in(buffer, place);
   }
 }
 
@@ -106,7 +109,7 @@ void ServedCase::make(const Impl& impl, const Options& options, bool graph, Cach
   const std::size_t most = std::min({wanted, max_instances, 1 + after / 2 / each});
   while (instances_.size() < most && seconds_since(start) < longest_making_s) {
     instances_.emplace_back(session_, problem_);
-    load(instances_.back(), weights_);
+    load_weights(instances_.back());
     use_set(instances_.back(), 0);
     session_.synchronize();
     instances_.back().make(impl, options, graph);
@@ -147,8 +150,12 @@ std::optional<std::string> ServedCase::changed_input(int set, bool weights_too) 
   for (const auto& place : sets_.at(static_cast<std::size_t>(set)))
     if (!check(place)) return fmt::format("changed its input {}", place.name);
   if (!weights_too) return std::nullopt;
-  for (const auto& place : weights_)
-    if (!check(place)) return fmt::format("changed its weights {}", place.name);
+  for (const auto& place : weights_) {
+    const void* kept = store_.values(place, problem_.dtype);
+    auto& buffer = instance.buffer(place.name);
+    if (kept ? !session_.equal(buffer.data(), kept, buffer.bytes()) : !check(place))
+      return fmt::format("changed its weights {}", place.name);
+  }
   return std::nullopt;
 }
 

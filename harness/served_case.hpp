@@ -8,6 +8,7 @@
 #include "harness/instance.hpp"
 #include "harness/protocol.hpp"
 #include "harness/shared_memory.hpp"
+#include "harness/weight_store.hpp"
 
 namespace rnnbench {
 
@@ -25,7 +26,8 @@ struct TimeRequest {
 class ServedCase {
  public:
   /// `weights`: one place per weight; `sets`: for each input set one place per input tensor.
-  ServedCase(Session& session, const Problem& problem, const std::vector<TensorPlace>& weights,
+  ServedCase(Session& session, WeightStore& store, const Problem& problem,
+             const std::vector<TensorPlace>& weights,
              const std::vector<std::vector<TensorPlace>>& sets);
 
   /// Makes the kernel; with `rotate`, as many instances as cover twice the last cache level.
@@ -48,7 +50,7 @@ class ServedCase {
   void profile();  // one call, nothing else, for outside profilers
 
  private:
-  void load(Instance& instance, const std::vector<TensorPlace>& places);
+  void load_weights(Instance& instance);
   void use_set(Instance& instance, int set);
   std::optional<std::string> changed_input(int set, bool weights_too);
   std::size_t stored_bytes(const TensorPlace& place) const;
@@ -58,6 +60,7 @@ class ServedCase {
   SharedMemory& mapped(const TensorPlace& place);
 
   Session& session_;
+  WeightStore& store_;
   Problem problem_;
   std::vector<TensorPlace> weights_;
   std::vector<std::vector<TensorPlace>> sets_;

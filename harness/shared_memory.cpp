@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +57,13 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
 SharedMemory::~SharedMemory() {
   if (data_) munmap(data_, size_);
   if (fd_ >= 0) close(fd_);
+}
+
+std::uint64_t shared_memory_id(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0)
+    throw Error(fmt::format("shared memory {}: {}", path, std::strerror(errno)));
+  return found.st_ino;
 }
 
 std::string SharedMemory::path() const { return fmt::format("/proc/{}/fd/{}", getpid(), fd_); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace rnnbench {
@@ -30,5 +31,8 @@ class SharedMemory {
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+/// A number that no other shared memory has while somebody maps what `path` names. Throws Error.
+std::uint64_t shared_memory_id(const std::string& path);
 
 }  // namespace rnnbench

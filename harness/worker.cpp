@@ -12,6 +12,7 @@
 #include <iostream>
 #include <map>
 #include <new>
+#include <optional>
 #include <set>
 
 #include "harness/impl.hpp"
@@ -127,7 +128,10 @@ class Worker {
     const Backend* backend = Registry::instance().backend(kind);
     std::string why = "no backend for this device is loaded";
     if (!backend || list(*backend, why).empty()) throw Error(why);
+    cases_.clear();
+    store_.reset();
     session_ = backend->open({request.value("index", 0), request.value("threads", 0)});
+    store_.emplace(*session_);
     threads_ = request.value("threads", 0);
     return Json::object();
   }
@@ -135,11 +139,11 @@ class Worker {
   Json load(const Json& request) {
     const auto key = request.at("case").get<std::string>();
     cases_.erase(key);
-    cases_.emplace(
-        std::piecewise_construct, std::forward_as_tuple(key),
-        std::forward_as_tuple(session(), parse_id(request.at("problem").get<std::string>()),
-                              request.at("weights").get<std::vector<TensorPlace>>(),
-                              request.at("sets").get<std::vector<std::vector<TensorPlace>>>()));
+    cases_.emplace(std::piecewise_construct, std::forward_as_tuple(key),
+                   std::forward_as_tuple(
+                       session(), *store_, parse_id(request.at("problem").get<std::string>()),
+                       request.at("weights").get<std::vector<TensorPlace>>(),
+                       request.at("sets").get<std::vector<std::vector<TensorPlace>>>()));
     return Json::object();
   }
 
@@ -253,7 +257,8 @@ class Worker {
   std::map<Device, Known> devices_;
   std::unique_ptr<Session> session_;
   int threads_ = 0;
-  std::map<std::string, ServedCase> cases_;  // after session_: freed before it closes
+  std::optional<WeightStore> store_;         // after session_: freed before it closes
+  std::map<std::string, ServedCase> cases_;  // likewise
 };
 
 const std::map<std::string, Worker::Operation> Worker::operations{

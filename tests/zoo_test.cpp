@@ -75,6 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         Animal{"hang", "timed out", "within 3 s"},
         Animal{"abort_after_first", "crashed", "signal 6"},
         Animal{"changed_input", "incorrect", "changed its input x"},
+        Animal{"changed_weights", "incorrect", "changed its weights weight_hh_l0"},
         Animal{"refuses", "failed", "refuses to be made"},
         Animal{"out_of_memory", "failed", "out of memory"},
         Animal{"uneven_repeats", "incorrect", "when repeated", rnn, "--bitwise 3"},
@@ -123,6 +124,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Animal{"side_stream", "mistrusted", "outside the timed stream", gpu_rnn,
                              "--graph"},
                       Animal{"out_of_bounds", "incorrect", "past the end of output", gpu_rnn},
+                      Animal{"changed_weights", "incorrect", "changed its weights weight_ih_l0", gpu_rnn},
                       Animal{"illegal_address", "failed", "illegal memory access", gpu_rnn},
                       Animal{"hang", "timed out", "within 20 s", gpu_rnn}),
     [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
@@ -141,6 +143,7 @@ INSTANTIATE_TEST_SUITE_P(
              {"one_step_short", "swapped_gates", "reset_before", "ignored_h0", "directions_swapped",
               "layer_input_wrong", "nan_in_one", "zeros", "cached", "previous_input"})
           all.push_back({name, "incorrect", "", gru});
+        all.push_back({"changed_weights", "incorrect", "changed its weights weight_hh_l0", gru});
         all.push_back(
             {"forgets_state", "incorrect", "", "gru_b3_t2_i5_h8_l1_" + dtype + "_stateful"});
       }

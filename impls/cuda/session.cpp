@@ -51,6 +51,10 @@ class CudaSession final : public Session {
   void copy_on_device(void* to, const void* from, std::size_t bytes) override {
     RNNBENCH_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
   }
+  bool equal(const void* a, const void* b, std::size_t bytes) override {
+    return cuda_equal(a, b, bytes, stream_);
+  }
+  bool own_memory() const override { return true; }
   void fill(void* device, unsigned char byte, std::size_t bytes) override {
     RNNBENCH_CUDA(cudaMemsetAsync(device, byte, bytes, stream_));
   }

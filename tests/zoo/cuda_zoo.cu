@@ -5,7 +5,7 @@
 namespace rnnbench {
 namespace {
 
-enum class Mistake { none, side_stream, out_of_bounds, illegal_address, hang };
+enum class Mistake { none, side_stream, out_of_bounds, changed_weights, illegal_address, hang };
 
 /// One block a batch row, one thread a unit: h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 /// x: [T, B, I]; h_0, h_n: [1, B, H]; output: [T, B, H]. `shift` moves what is written.
@@ -64,6 +64,8 @@ class Animal final : public Kernel {
         static_cast<float*>(t_.output), static_cast<float*>(t_.h_n), static_cast<int>(p_.seq),
         static_cast<int>(p_.input), static_cast<int>(p_.hidden), shift);
     RNNBENCH_CUDA(cudaGetLastError());
+    if (mistake_ == Mistake::changed_weights)
+      RNNBENCH_CUDA(cudaMemsetAsync(const_cast<void*>(t_.layers[0].w_ih), 0, 1, on));
   }
 
  private:
@@ -96,6 +98,7 @@ std::unique_ptr<Kernel> make(const Problem& p, const Tensors& t, const Options&)
 ANIMAL(none);
 ANIMAL(side_stream);
 ANIMAL(out_of_bounds);
+ANIMAL(changed_weights);
 ANIMAL(illegal_address);
 ANIMAL(hang);
 

@@ -37,6 +37,7 @@ enum class Mistake {
   hang,
   abort_after_first,
   changed_input,
+  changed_weights,
   refuses,
   out_of_memory,
   uneven_repeats,
@@ -109,6 +110,8 @@ class Animal final : public Kernel {
     if (mistake_ == Mistake::uneven_repeats) out[0] = std::nextafter(out[0], 2.0F * (calls_ % 2));
     if (mistake_ == Mistake::changed_input)
       const_cast<float*>(static_cast<const float*>(t_.x))[0] += 1;
+    if (mistake_ == Mistake::changed_weights)
+      const_cast<float*>(static_cast<const float*>(t_.layers[0].w_hh))[1] += 1;
   }
 
   std::vector<float*> outputs() const {
@@ -268,7 +271,8 @@ void Animal::forward() {
 /// An animal on tensors of a 16-bit type: it computes on f32 copies of them.
 class SixteenBit final : public Kernel {
  public:
-  SixteenBit(const Problem& p, const Tensors& t, Mistake mistake) : dtype_(p.dtype) {
+  SixteenBit(const Problem& p, const Tensors& t, Mistake mistake)
+      : dtype_(p.dtype), mistake_(mistake), w_hh_(const_cast<void*>(t.layers[0].w_hh)) {
     Tensors copies = t;
     const auto D = p.directions, G = static_cast<int>(gates(p.cell));
     const auto states = p.layers * D * p.batch * p.hidden;
@@ -296,6 +300,7 @@ class SixteenBit final : public Kernel {
       to_storage(dtype_, c.values.data(), c.values.size(),
                  static_cast<std::byte*>(const_cast<void*>(c.place)));
     }
+    if (mistake_ == Mistake::changed_weights) ++static_cast<unsigned char*>(w_hh_)[1];
   }
 
  private:
@@ -315,6 +320,8 @@ class SixteenBit final : public Kernel {
                    tensors_[k].values.size(), tensors_[k].values.data());
   }
   Dtype dtype_;
+  Mistake mistake_;
+  void* w_hh_;
   std::vector<Copy> tensors_;  // inputs and weights, then outputs
   std::size_t inputs_ = 0;
   std::unique_ptr<Animal> animal_;
@@ -354,6 +361,7 @@ ANIMAL(crash);
 ANIMAL(hang);
 ANIMAL(abort_after_first);
 ANIMAL(changed_input);
+ANIMAL(changed_weights);
 ANIMAL(refuses);
 ANIMAL(out_of_memory);
 ANIMAL(uneven_repeats);
