@@ -66,7 +66,7 @@ class Session {
   /// Whether two places on the device hold the same bytes; synchronous.
   virtual bool equal(const void* a, const void* b, std::size_t bytes) = 0;
   virtual bool own_memory() const = 0;  // other than the host's: copies cross a bus
-  virtual void fill(void* device, unsigned char byte, std::size_t bytes) = 0;      // on the stream
+  virtual void fill(void* device, unsigned char byte, std::size_t bytes) = 0;  // on the stream
   virtual Stream stream() = 0;
   virtual void synchronize() = 0;  // the whole device: finds work on other streams too; throws on a
                                    // sticky error

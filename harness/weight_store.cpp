@@ -1,6 +1,7 @@
 #include "harness/weight_store.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/storage.hpp"
 
@@ -26,7 +27,7 @@ const void* WeightStore::values(const TensorPlace& place, Dtype dtype) {
   });
   if (found != kept_.end()) return found->buffer.data();
   if (session_.available_bytes() < room_for_others * place.map_bytes) return nullptr;
-  auto& kept = kept_.emplace_back(place.offset, dtype, GuardedBuffer(session_, place.name, bytes));
+  Kept kept{place.offset, dtype, GuardedBuffer(session_, place.name, bytes)};
   const auto* from = reinterpret_cast<const float*>(map_->data() + place.offset);
   if (bytes == place.bytes) {
     session_.copy_in(kept.buffer.data(), from, bytes);
@@ -35,7 +36,7 @@ const void* WeightStore::values(const TensorPlace& place, Dtype dtype) {
     to_storage(dtype, from, count, converted.data());
     session_.copy_in(kept.buffer.data(), converted.data(), bytes);
   }
-  return kept.buffer.data();
+  return kept_.emplace_back(std::move(kept)).buffer.data();
 }
 
 }  // namespace rnnbench

@@ -120,13 +120,13 @@ const std::string gpu_rnn = "rnn_tanh_b4_t400_i16_h64_l1_f32";
 
 INSTANTIATE_TEST_SUITE_P(
     GpuAnimals, GpuZoo,
-    ::testing::Values(Animal{"none", "passed", "", gpu_rnn, "--graph"},
-                      Animal{"side_stream", "mistrusted", "outside the timed stream", gpu_rnn,
-                             "--graph"},
-                      Animal{"out_of_bounds", "incorrect", "past the end of output", gpu_rnn},
-                      Animal{"changed_weights", "incorrect", "changed its weights weight_ih_l0", gpu_rnn},
-                      Animal{"illegal_address", "failed", "illegal memory access", gpu_rnn},
-                      Animal{"hang", "timed out", "within 20 s", gpu_rnn}),
+    ::testing::Values(
+        Animal{"none", "passed", "", gpu_rnn, "--graph"},
+        Animal{"side_stream", "mistrusted", "outside the timed stream", gpu_rnn, "--graph"},
+        Animal{"out_of_bounds", "incorrect", "past the end of output", gpu_rnn},
+        Animal{"changed_weights", "incorrect", "changed its weights weight_ih_l0", gpu_rnn},
+        Animal{"illegal_address", "failed", "illegal memory access", gpu_rnn},
+        Animal{"hang", "timed out", "within 20 s", gpu_rnn}),
     [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
 
 // Coarser types have wider tolerances, and still every mistake is seen.
