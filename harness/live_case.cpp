@@ -18,6 +18,18 @@ Remote& WorkerPool::worker(const Seat& seat) {
   return *worker;
 }
 
+void WorkerPool::start_all(const std::vector<Seat>& seats) {
+  for (const Seat& seat : seats) {
+    try {
+      worker(seat);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception&) {
+      retire(seat);
+    }
+  }
+}
+
 void WorkerPool::retire(const Seat& seat) { workers_.erase(seat); }
 
 void WorkerPool::drop(const Seat& seat, const std::string& key) {

@@ -28,6 +28,9 @@ class WorkerPool {
       : catalog_(catalog), index_(device_index), threads_(threads), timeout_s_(timeout_s) {}
   /// The worker of one seat, its device opened.
   Remote& worker(const Seat& seat);
+  /// Starts those that are not there yet, all at the same time: opening a GPU takes most of a
+  /// second. What goes wrong is left to `worker` to find.
+  void start_all(const std::vector<Seat>& seats);
   /// Ends it; the next call of `worker` starts a fresh one.
   void retire(const Seat& seat);
   /// Frees what the worker holds under `key`, where there is a worker; one that cannot is ended.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace rnnbench {
 namespace {
 
@@ -11,7 +13,10 @@ std::string text_or_empty(const Json& reply, const char* key) {
 
 }  // namespace
 
-Json Remote::ask(const Json& request) { return process_.ask(request, timeout_s_); }
+Json Remote::ask(const Json& request) {
+  if (std::exchange(opening_, false)) process_.reply(timeout_s_);
+  return process_.ask(request, timeout_s_);
+}
 
 Description Remote::describe() {
   const Json reply = ask({{"op", "describe"}});
@@ -48,10 +53,12 @@ std::vector<Candidate> Remote::candidates(const std::string& impl, const Problem
 }
 
 void Remote::open(Device device, int index, int threads) {
-  ask({{"op", "open"},
-       {"device", std::string(name(device))},
-       {"index", index},
-       {"threads", threads}});
+  process_.request({{"op", "open"},
+                    {"device", std::string(name(device))},
+                    {"index", index},
+                    {"threads", threads}},
+                   timeout_s_);
+  opening_ = true;
 }
 
 void Remote::load(const std::string& key, const Problem& problem,

@@ -56,6 +56,7 @@ class Remote {
                                                            int index);
   std::vector<Candidate> candidates(const std::string& impl, const Problem& problem, int index,
                                     const std::map<std::string, std::string>& options);
+  /// Returns at once: what is asked next waits for it, and throws what went wrong.
   void open(Device device, int index, int threads);
   void load(const std::string& key, const Problem& problem, const std::vector<TensorPlace>& weights,
             const std::vector<std::vector<TensorPlace>>& sets);
@@ -78,6 +79,7 @@ class Remote {
   Json ask(const Json& request);
   WorkerProcess process_;
   double timeout_s_;
+  bool opening_ = false;
 };
 
 }  // namespace rnnbench

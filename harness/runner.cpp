@@ -99,7 +99,10 @@ class ProblemRun {
     const Problem& problem = cases_.front().result.problem;
     const Protocol& protocol = plan_.protocol;
     std::shared_ptr<const Weights> weights;
-    if (any_live()) weights = make_weights(problem, protocol.seed);
+    if (any_live()) {
+      pool_.start_all(live_seats());
+      weights = make_weights(problem, protocol.seed);
+    }
     if (protocol.verify && !plan_.profile)
       verify_twins(problem, cases_, pool_, plan_, reference_, weights, mistrust_);
     if (!protocol.verify && !plan_.profile)
@@ -151,6 +154,13 @@ class ProblemRun {
  private:
   bool any_live() const {
     return std::any_of(cases_.begin(), cases_.end(), [](const auto& c) { return c.live; });
+  }
+
+  std::vector<Seat> live_seats() const {
+    std::vector<Seat> seats;
+    for (const auto& live : cases_)
+      if (live.live) seats.push_back(live.seat);
+    return seats;
   }
 
   void time(const ProblemData& data, Rounds& rounds) {

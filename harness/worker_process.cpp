@@ -185,8 +185,17 @@ std::string WorkerProcess::read_line(double timeout_s) {
 }
 
 Json WorkerProcess::ask(const Json& request, double timeout_s) {
+  this->request(request, timeout_s);
+  return reply(timeout_s);
+}
+
+void WorkerProcess::request(const Json& request, double timeout_s) {
   if (!alive()) throw WorkerFailure(Outcome::crashed, "its process is gone");
   send(request.dump() + "\n", timeout_s);
+}
+
+Json WorkerProcess::reply(double timeout_s) {
+  if (!alive()) throw WorkerFailure(Outcome::crashed, "its process is gone");
   const std::string line = read_line(timeout_s);
   Json reply = Json::parse(line, nullptr, false);
   if (!reply.is_object() || !reply.contains("ok"))

@@ -29,6 +29,9 @@ class WorkerProcess {
   /// One request, one reply. Throws WorkerFailure when it says no (failed), dies (crashed) or is
   /// silent for `timeout_s` (timed out, and then it is killed); Interrupted on Ctrl-C.
   Json ask(const Json& request, double timeout_s);
+  /// The two halves of it: workers that open a device, which takes long, do it at the same time.
+  void request(const Json& request, double timeout_s);
+  Json reply(double timeout_s);
   bool alive() const { return pid_ > 0; }
   int pid() const { return pid_; }
 
