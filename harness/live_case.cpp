@@ -30,6 +30,12 @@ void WorkerPool::start_all(const std::vector<Seat>& seats) {
   }
 }
 
+void WorkerPool::finish_opening(const std::vector<Seat>& seats) {
+  for (const Seat& seat : seats)
+    if (const auto found = workers_.find(seat); found != workers_.end() && found->second)
+      found->second->finish_opening();
+}
+
 void WorkerPool::retire(const Seat& seat) { workers_.erase(seat); }
 
 void WorkerPool::drop(const Seat& seat, const std::string& key) {

@@ -31,6 +31,8 @@ class WorkerPool {
   /// Starts those that are not there yet, all at the same time: opening a GPU takes most of a
   /// second. What goes wrong is left to `worker` to find.
   void start_all(const std::vector<Seat>& seats);
+  /// Until the devices of all these are open, so that nothing is timed beside that.
+  void finish_opening(const std::vector<Seat>& seats);
   /// Ends it; the next call of `worker` starts a fresh one.
   void retire(const Seat& seat);
   /// Frees what the worker holds under `key`, where there is a worker; one that cannot is ended.

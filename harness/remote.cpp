@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
+
+#include "harness/interrupt.hpp"
 
 namespace rnnbench {
 namespace {
@@ -14,8 +17,20 @@ std::string text_or_empty(const Json& reply, const char* key) {
 }  // namespace
 
 Json Remote::ask(const Json& request) {
-  if (std::exchange(opening_, false)) process_.reply(timeout_s_);
+  finish_opening();
+  if (auto failure = std::exchange(not_opened_, nullptr)) std::rethrow_exception(failure);
   return process_.ask(request, timeout_s_);
+}
+
+void Remote::finish_opening() {
+  if (!std::exchange(opening_, false)) return;
+  try {
+    process_.reply(timeout_s_);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (...) {
+    not_opened_ = std::current_exception();
+  }
 }
 
 Description Remote::describe() {
@@ -63,12 +78,13 @@ void Remote::open(Device device, int index, int threads) {
 
 void Remote::load(const std::string& key, const Problem& problem,
                   const std::vector<TensorPlace>& weights,
-                  const std::vector<std::vector<TensorPlace>>& sets) {
+                  const std::vector<std::vector<TensorPlace>>& sets, bool last_use) {
   ask({{"op", "load"},
        {"case", key},
        {"problem", id(problem)},
        {"weights", weights},
-       {"sets", sets}});
+       {"sets", sets},
+       {"last_use", last_use}});
 }
 
 Made Remote::make(const std::string& key, const MakeRequest& request) {

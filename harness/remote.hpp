@@ -58,8 +58,11 @@ class Remote {
                                     const std::map<std::string, std::string>& options);
   /// Returns at once: what is asked next waits for it, and throws what went wrong.
   void open(Device device, int index, int threads);
+  /// Waits for it; what went wrong is still thrown by what is asked next. Throws Interrupted.
+  void finish_opening();
+  /// `last_use`: these weights will not be loaded again.
   void load(const std::string& key, const Problem& problem, const std::vector<TensorPlace>& weights,
-            const std::vector<std::vector<TensorPlace>>& sets);
+            const std::vector<std::vector<TensorPlace>>& sets, bool last_use);
   Made make(const std::string& key, const MakeRequest& request);
   Ran run(const std::string& key, int set, bool reset, const std::vector<TensorPlace>& fetch);
   Timed time(const std::string& key, int discard, int samples, const std::string& cache,
@@ -80,6 +83,7 @@ class Remote {
   WorkerProcess process_;
   double timeout_s_;
   bool opening_ = false;
+  std::exception_ptr not_opened_;
 };
 
 }  // namespace rnnbench

@@ -102,6 +102,7 @@ class ProblemRun {
     if (any_live()) {
       pool_.start_all(live_seats());
       weights = make_weights(problem, protocol.seed);
+      pool_.finish_opening(live_seats());
     }
     if (protocol.verify && !plan_.profile)
       verify_twins(problem, cases_, pool_, plan_, reference_, weights, mistrust_);

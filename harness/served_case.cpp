@@ -32,8 +32,14 @@ CacheMode parse_cache_mode(const std::string& text) {
 
 ServedCase::ServedCase(Session& session, WeightStore& store, const Problem& problem,
                        const std::vector<TensorPlace>& weights,
-                       const std::vector<std::vector<TensorPlace>>& sets)
-    : session_(session), store_(store), problem_(problem), weights_(weights), sets_(sets) {
+                       const std::vector<std::vector<TensorPlace>>& sets, bool last_use)
+    : session_(session),
+      store_(store),
+      problem_(problem),
+      weights_(weights),
+      sets_(sets),
+      last_use_(last_use) {
+  if (!weights_.empty()) store_.expect(weights_.front().path);
   instances_.emplace_back(session_, problem_);
   load_weights(instances_.front());
   for (const auto& set : sets_) {
@@ -156,6 +162,7 @@ std::optional<std::string> ServedCase::changed_input(int set, bool weights_too) 
     if (kept ? !session_.equal(buffer.data(), kept, buffer.bytes()) : !check(place))
       return fmt::format("changed its weights {}", place.name);
   }
+  if (last_use_) store_.clear();
   return std::nullopt;
 }
 

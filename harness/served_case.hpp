@@ -26,9 +26,10 @@ struct TimeRequest {
 class ServedCase {
  public:
   /// `weights`: one place per weight; `sets`: for each input set one place per input tensor.
+  /// `last_use`: nobody loads these weights after this case, so `store` need not keep them.
   ServedCase(Session& session, WeightStore& store, const Problem& problem,
              const std::vector<TensorPlace>& weights,
-             const std::vector<std::vector<TensorPlace>>& sets);
+             const std::vector<std::vector<TensorPlace>>& sets, bool last_use);
 
   /// Makes the kernel; with `rotate`, as many instances as cover twice the last cache level.
   void make(const Impl& impl, const Options& options, bool graph, CacheMode cache);
@@ -72,6 +73,7 @@ class ServedCase {
   std::size_t last_instance_ = 0;
   std::size_t next_call_ = 0;
   bool weights_checked_ = false;
+  bool last_use_;
 };
 
 }  // namespace rnnbench

@@ -21,7 +21,7 @@ Problem twin_of(const Problem& problem, std::int64_t seq) {
 void load_and_make(Remote& worker, const std::string& key, const Problem& problem,
                    const ProblemData& data, LiveCase& live, const RunPlan& plan,
                    const std::string& cache) {
-  worker.load(key, problem, data.weights(), data.sets());
+  worker.load(key, problem, data.weights(), data.sets(), key == timed_key);
   const Made made = worker.make(key, {live.remote_name, live.options, live.seat.graph, cache});
   live.result.setup_s = made.setup_s;
   live.result.note = made.note;

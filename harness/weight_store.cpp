@@ -1,5 +1,7 @@
 #include "harness/weight_store.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,20 +10,31 @@
 namespace rnnbench {
 namespace {
 
-/// A case needs its weights, and kernels make copies of them.
-constexpr std::size_t room_for_others = 4;
+/// As many workers as a problem may have, each with its weights and copies that kernels make.
+constexpr std::size_t room_for_others = 32;
 
 }  // namespace
+
+void WeightStore::clear() {
+  kept_.clear();
+  map_.reset();
+}
+
+void WeightStore::expect(const std::string& path) {
+  if (map_ && shared_memory_id(path) != memory_) clear();
+}
 
 const void* WeightStore::values(const TensorPlace& place, Dtype dtype) {
   const std::size_t count = place.bytes / sizeof(float);
   const std::size_t bytes = count * static_cast<std::size_t>(bytes_per_element(dtype));
   if (!session_.own_memory() && bytes == place.bytes) return nullptr;
-  if (const auto id = shared_memory_id(place.path); !map_ || id != memory_) {
-    kept_.clear();
+  expect(place.path);
+  if (!map_) {
+    memory_ = shared_memory_id(place.path);
     map_.emplace(place.path, place.map_bytes);
-    memory_ = id;
   }
+  if (place.offset + place.bytes > map_->size())
+    throw Error(fmt::format("tensor {} lies outside its shared memory", place.name));
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
     return kept.offset == place.offset && kept.dtype == dtype && kept.buffer.bytes() == bytes;
   });

@@ -13,14 +13,18 @@ namespace rnnbench {
 
 /// Verifying loads one problem's weights many times: for each twin, for the full length, for what
 /// is timed. They can be gigabytes, so they cross the bus once, are converted once, and are copied
-/// and compared on the device from then on. Holds the weights of one problem.
+/// and compared on the device from then on. Holds the weights of one problem, and none while its
+/// kernel is timed: every implementation has a worker of its own with a store like this.
 class WeightStore {
  public:
   explicit WeightStore(Session& session) : session_(session) {}
 
+  /// Frees what is of other shared memory than `path`, before room is made for what is there.
+  void expect(const std::string& path);
+  void clear();
   /// The values of `place` on the device, in the storage type; valid until weights in other shared
   /// memory are asked for. Null where keeping them is of no use (the host's own memory, no
-  /// conversion) or would leave the device short of memory. Throws Error.
+  /// conversion) or would leave the device short of memory. Throws Error where `place` is wrong.
   const void* values(const TensorPlace& place, Dtype dtype);
 
  private:

@@ -130,6 +130,7 @@ class Worker {
     if (!backend || list(*backend, why).empty()) throw Error(why);
     cases_.clear();
     store_.reset();
+    session_.reset();
     session_ = backend->open({request.value("index", 0), request.value("threads", 0)});
     store_.emplace(*session_);
     threads_ = request.value("threads", 0);
@@ -141,9 +142,10 @@ class Worker {
     cases_.erase(key);
     cases_.emplace(std::piecewise_construct, std::forward_as_tuple(key),
                    std::forward_as_tuple(
-                       session(), *store_, parse_id(request.at("problem").get<std::string>()),
+                       session(), store(), parse_id(request.at("problem").get<std::string>()),
                        request.at("weights").get<std::vector<TensorPlace>>(),
-                       request.at("sets").get<std::vector<std::vector<TensorPlace>>>()));
+                       request.at("sets").get<std::vector<std::vector<TensorPlace>>>(),
+                       request.value("last_use", false)));
     return Json::object();
   }
 
@@ -234,6 +236,11 @@ class Worker {
   Session& session() {
     if (!session_) throw Error("no device was opened");
     return *session_;
+  }
+
+  WeightStore& store() {
+    if (!store_) throw Error("no device was opened");
+    return *store_;
   }
 
   static const Impl& impl_of(const Json& request) {

@@ -128,6 +128,24 @@ TEST_F(GpuSession, SaysWhatCannotBeRecordedAndGoesOn) {
         random);
 }
 
+TEST_F(GpuSession, FindsOneByteThatDiffersAnywhere) {
+  constexpr std::size_t bytes = (std::size_t{17} << 20) + 5;  // more than the grid takes at once
+  const std::vector<unsigned char> values(bytes, 0x5A);
+  void *a = session->allocate(bytes), *b = session->allocate(bytes);
+  session->copy_in(a, values.data(), bytes);
+  session->copy_in(b, values.data(), bytes);
+  EXPECT_TRUE(session->equal(a, b, bytes));
+  for (const std::size_t at : {std::size_t{0}, bytes / 2, bytes - 6, bytes - 5, bytes - 1}) {
+    auto* const place = static_cast<unsigned char*>(b) + at;
+    session->fill(place, 0x5B, 1);
+    EXPECT_FALSE(session->equal(a, b, bytes)) << at;
+    session->fill(place, 0x5A, 1);
+    EXPECT_TRUE(session->equal(a, b, bytes)) << at;
+  }
+  session->release(a);
+  session->release(b);
+}
+
 TEST_F(GpuSession, SaysHowMuchMemoryIsMissing) {
   try {
     session->release(session->allocate(std::size_t{1} << 50));

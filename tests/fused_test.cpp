@@ -67,6 +67,12 @@ TEST(FusedPlan, OffersWhatFitsTheDevice) {
   }
 }
 
+TEST(FusedPlan, OffersNoTileThatNeedsMoreBlocksThanAGridHas) {
+  for (const auto& plan :
+       fused::plans(parse_id("gru_b70000_t1_i8_h8_l1_f32"), an_h200(), Product::ffma))
+    EXPECT_EQ(plan.config().find("-1x8x"), std::string::npos) << plan.config();
+}
+
 TEST(FusedPlan, LeavesOutInputGatesThatWouldNotFitIntoMemory) {
   const Problem p = parse_id("lstm_b1024_t2048_i512_h2048_l2_f32");
   DeviceInfo device = an_h200();
@@ -182,11 +188,27 @@ constexpr const char* odd_shapes[] = {"rnn_tanh_b3_t3_i5_h7_l2_f32_head3-every",
                                       "lstm_b66_t2_i36_h44_l1_tf32",
                                       "gru_b67_t2_i36_h40_l2_f32"};
 
+/// Every wgmma tile, in f32 as well: the model would choose none for shapes as small as these.
+std::vector<Options> wgmma_options(const Problem& p, const DeviceInfo& device) {
+  const std::string math = p.dtype == Dtype::f32 ? "3xtf32" : "";
+  std::vector<Options> all;
+  for (const auto& plan : fused::plans(p, device, fused::product_for(p.dtype, math)))
+    if (plan.config().find("wgmma") != std::string::npos) {
+      auto& more = all.emplace_back().more;
+      more["config"] = plan.config();
+      if (!math.empty()) more["math"] = math;
+    }
+  return all;
+}
+
 TEST_F(GpuFused, OddShapesForTheSanitizers) {
   std::mt19937 random(12);
   for (const char* text : odd_shapes) {
     const Problem p = parse_id(text);
-    for (const Impl& impl : cuda_impls()) check(impl, p, false, p.stateful ? 3 : 1, random);
+    const int calls = p.stateful ? 3 : 1;
+    for (const Impl& impl : cuda_impls()) check(impl, p, false, calls, random);
+    for (const Options& options : wgmma_options(p, info))
+      check(*Registry::instance().find("cuda:fused"), p, false, calls, random, options);
     if (HasFatalFailure()) return;
   }
 }
@@ -207,6 +229,11 @@ TEST_P(GpuFusedOddShape, OneLaunchAfterAnother) {
       SCOPED_TRACE(plan.config());
       check(*impl, p, false, p.stateful ? 3 : 1, random, options);
     }
+  for (Options& options : wgmma_options(p, info)) {
+    options.more["overlap"] = "no";
+    SCOPED_TRACE(options.more["config"]);
+    check(*impl, p, false, p.stateful ? 3 : 1, random, options);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Shapes, GpuFusedOddShape, testing::ValuesIn(odd_shapes));
 
@@ -215,9 +242,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, GpuFusedOddShape, testing::ValuesIn(odd_shapes)
 TEST_F(GpuFused, ThreeTf32ProductsAreAsGoodAsF32) {
   const Impl* impl = Registry::instance().find("cuda:fused");
   std::mt19937 random(13);
-  for (const char* text :
-       {"gru_b16_t50_i256_h256_l2_f32", "lstm_b64_t20_i512_h512_l1_f32",
-        "rnn_tanh_b8_t1_i4096_h1024_l1_f32", "rnn_tanh_b64_t1_i16384_h1024_l1_f32"}) {
+  for (const char* text : {"gru_b16_t50_i256_h256_l2_f32", "lstm_b64_t20_i512_h512_l1_f32",
+                           "gru_b64_t20_i512_h512_l1_f32", "rnn_tanh_b8_t1_i4096_h1024_l1_f32",
+                           "rnn_tanh_b64_t1_i16384_h1024_l1_f32"}) {
     const Problem p = with_all_outputs(parse_id(text));
     const auto inputs = random_inputs(p, random);
     const Reference want = reference(p, inputs);

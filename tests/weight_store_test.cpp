@@ -63,6 +63,30 @@ TEST_F(WeightStores, KeepsNothingThatTheHostHasAnyway) {
   EXPECT_EQ(store.values(place_in(memory), Dtype::f32), nullptr);
 }
 
+TEST_F(WeightStores, FreesThoseOfAnotherProblemBeforeRoomIsMade) {
+  auto memory = filled(1);
+  const auto place = place_in(memory);
+  const void* values = store.values(place, Dtype::f16);
+  store.expect(place.path);
+  EXPECT_EQ(store.values(place, Dtype::f16), values);  // the same ones stay
+  const auto other = filled(2);
+  store.expect(other.path());
+  memory = SharedMemory();  // held by nobody now: its number may be given again
+  EXPECT_EQ(first_of(store.values(place_in(other), Dtype::f16)), 2);
+}
+
+TEST_F(WeightStores, APlaceOutsideItsMemoryIsAnErrorThatNamesIt) {
+  const auto memory = filled(1);
+  TensorPlace place = place_in(memory);
+  place.offset = 4;
+  try {
+    store.values(place, Dtype::f16);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "tensor w lies outside its shared memory");
+  }
+}
+
 TEST_F(WeightStores, MemoryThatIsGoneIsAnErrorThatNamesIt) {
   TensorPlace place = place_in(filled(1));
   try {

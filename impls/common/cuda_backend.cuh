@@ -29,8 +29,8 @@ std::vector<std::pair<int, double>> cuda_barriers(const DeviceInfo& device, cuda
 void cuda_reference(const Problem& p, const std::vector<const float*>& in,
                     const std::vector<double*>& out, cudaStream_t stream);
 
-/// Session::equal: a, b aligned to 16 bytes.
-bool cuda_equal(const void* a, const void* b, std::size_t bytes, cudaStream_t stream);
+/// Session::equal: a, b aligned to 16 bytes; `differs`: an int of device memory, to be written.
+bool cuda_equal(const void* a, const void* b, std::size_t bytes, int* differs, cudaStream_t stream);
 
 /// What the driver's management library tells of one device: opened at run time, empty without it.
 LabelledValues nvml_card(const std::string& pci_bus_id);   // ECC, MIG, power limit

@@ -32,18 +32,17 @@ __global__ void find_difference(const uint4* a, const uint4* b, std::size_t piec
 
 }  // namespace
 
-bool cuda_equal(const void* a, const void* b, std::size_t bytes, cudaStream_t stream) {
-  DeviceArray<int> differs(1);
-  RNNBENCH_CUDA(cudaMemsetAsync(differs.get(), 0, sizeof(int), stream));
+bool cuda_equal(const void* a, const void* b, std::size_t bytes, int* differs,
+                cudaStream_t stream) {
+  RNNBENCH_CUDA(cudaMemsetAsync(differs, 0, sizeof(int), stream));
   const std::size_t pieces = bytes / sizeof(uint4);
   const std::size_t blocks = std::clamp<std::size_t>(pieces / threads, 1, most_blocks);
-  find_difference<<<unsigned(blocks), threads, 0, stream>>>(
-      static_cast<const uint4*>(a), static_cast<const uint4*>(b), pieces,
-      int(bytes % sizeof(uint4)), differs.get());
+  find_difference<<<unsigned(blocks), threads, 0, stream>>>(static_cast<const uint4*>(a),
+                                                            static_cast<const uint4*>(b), pieces,
+                                                            int(bytes % sizeof(uint4)), differs);
   RNNBENCH_CUDA(cudaGetLastError());
   int found = 0;
-  RNNBENCH_CUDA(
-      cudaMemcpyAsync(&found, differs.get(), sizeof(int), cudaMemcpyDeviceToHost, stream));
+  RNNBENCH_CUDA(cudaMemcpyAsync(&found, differs, sizeof(int), cudaMemcpyDeviceToHost, stream));
   RNNBENCH_CUDA(cudaStreamSynchronize(stream));
   return found == 0;
 }

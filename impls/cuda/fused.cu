@@ -422,12 +422,14 @@ Reason unsupported(const Problem& p, const DeviceInfo& device) {
   const std::int64_t features = p.directions * p.hidden;
   const std::int64_t between = p.layout == Layout::btc ? p.seq : 1;  // rows of one element
   const std::int64_t inner = p.layers > 1 ? std::max(p.input, features) : p.input;
-  const double largest = std::max({count(gates(p.cell) * p.hidden, inner, inner),
-                                   count(gates(p.cell) * p.hidden, p.hidden, p.hidden),
-                                   count(p.batch, between * p.input, p.input),
-                                   count(p.batch, between * features, p.hidden)});
+  const double largest = std::max(
+      {count(gates(p.cell) * p.hidden, inner, inner),
+       count(gates(p.cell) * p.hidden, p.hidden, p.hidden),
+       count(p.batch, between * p.input, p.input), count(p.batch, between * features, p.hidden),
+       count(p.head, features, features),
+       p.head_at == HeadAt::every_step ? count(p.seq * p.batch, features, features) : 0.0});
   if (largest >= 4294967296.0) return "a tensor has more values than its rows' offsets can count";
-  // Rows of a batch are the second grid dimension, in blocks of at least eight.
+  // Rows of a batch are the second grid dimension; the planner leaves out tiles that are too thin.
   const std::int64_t rows = p.head_at == HeadAt::every_step ? p.seq * p.batch : p.batch;
   if (rows > 65535 * 8) return "more than 524280 rows in one product";
   return std::nullopt;

@@ -52,7 +52,7 @@ class CudaSession final : public Session {
     RNNBENCH_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
   }
   bool equal(const void* a, const void* b, std::size_t bytes) override {
-    return cuda_equal(a, b, bytes, stream_);
+    return cuda_equal(a, b, bytes, differs_.get(), stream_);
   }
   bool own_memory() const override { return true; }
   void fill(void* device, unsigned char byte, std::size_t bytes) override {
@@ -99,6 +99,7 @@ class CudaSession final : public Session {
   std::string bus_id_;
   CudaStream stream_;
   CudaEvent start_, stop_;
+  DeviceArray<int> differs_{1};
 };
 
 std::unique_ptr<Session> open_session(const SessionOptions& options) {

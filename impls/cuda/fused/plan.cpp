@@ -12,7 +12,7 @@ namespace {
 /// what the chip could do, as measured on CC 9.0 and scaled by the data sheets elsewhere.
 double multiply_adds_per_clock(Product product, int cc) {
   if (product == Product::ffma) return 0.57 * 128;
-  const double f16 = cc >= 90 && cc < 120 ? 0.26 * 2048 : cc == 80 ? 0.6 * 1024 : 0.6 * 256;
+  const double f16 = cc >= 90 && cc < 120 ? 0.26 * 2048 : cc == 80 ? 0.35 * 1024 : 0.35 * 256;
   if (product == Product::tf32) return f16 / (cc == 80 || cc >= 90 ? 2 : 4);
   if (product == Product::tf32x3) return f16 / (cc == 80 || cc >= 90 ? 6 : 12);
   return f16;
@@ -110,9 +110,12 @@ std::vector<AnyTile> all_tiles(Product product, int gates, std::int64_t rows, bo
   const int most = device.cc == 80                       ? 163 * 1024
                    : device.cc == 90 || device.cc == 100 ? 227 * 1024
                                                          : 99 * 1024;
+  constexpr std::int64_t most_blocks = 65535;  // in the second grid dimension, which rows are
   std::vector<AnyTile> found;
   for (const Tile& tile : tiles(product, gates))
-    if (tile.shared_bytes(gates, slots_of(gates)) <= most) found.emplace_back(tile);
+    if (ceil_div(rows, tile.block_m()) <= most_blocks &&
+        tile.shared_bytes(gates, slots_of(gates)) <= most)
+      found.emplace_back(tile);
   if (wide_built && device.cc == 90 && aligned && rows >= 64)
     for (const WideTile& tile : wide_tiles(product, gates)) found.emplace_back(tile);
   return found;

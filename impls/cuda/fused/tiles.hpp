@@ -176,9 +176,8 @@ inline constexpr bool wide_built = false;
 #endif
 
 /// Of f32 values that are multiplied as two tf32 ones each, the wgmma kernel keeps the lower part
-/// of the batch rows in shared memory: of the chunk at work, and of two that a slower warpgroup may
-/// still be at.
-inline constexpr int low_buffers = 3;
+/// of the batch rows in shared memory: of the chunk at work and of the next.
+inline constexpr int low_buffers = 2;
 
 /// A tile of the wgmma kernel (CC 9.0): `groups` warpgroups multiply 64 rows of weights each, all
 /// gates of `units` hidden units, by `batch` rows. `cluster` blocks next to each other share the
