@@ -30,6 +30,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, problem (\d+))? -->\n.*?<!-- end -->", re.S)
 
+OPENER = re.compile(r"^<!-- *(?:from|ratio):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
                    re.S)
 
@@ -78,6 +79,10 @@ def main():
     stale = []
     for document in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
         old = document.read_text()
+        taken = [m.group(0) for pattern in (BLOCK, RATIO) for m in pattern.finditer(old)]
+        if len(taken) != len(OPENER.findall(old)) or any(len(OPENER.findall(t)) > 1 for t in taken):
+            sys.exit(f"{document.relative_to(TOP)}: a table's first line is not as scripts/tables.py "
+                     "wants it, or its <!-- end --> is missing")
         new = RATIO.sub(ratio, BLOCK.sub(block, old))
         if new == old:
             continue

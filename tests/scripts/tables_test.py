@@ -64,6 +64,14 @@ after
         self.assertEqual(done.returncode, 1)
         self.assertIn("no problem that both cuda:a and cuda:c passed", done.stderr)
 
+    def test_a_table_that_it_cannot_read_is_an_error(self):
+        table = f"{HEAD}\n<!-- end -->\n"
+        for broken in (table.replace("batch -->", "batch  -->"), table.replace(" (graph)", "(graph)"),
+                       table.replace("<!-- end -->\n", "") + table):
+            done = self.run_on(broken, "--check")
+            self.assertEqual(done.returncode, 1, broken)
+            self.assertIn("README.md", done.stderr)
+
     def test_one_part_of_a_console(self):
         self.run_on("<!-- from: console.txt, problem 2 -->\n<!-- end -->\n")
         self.assertIn("```\nsecond\nof two\n```", self.readme.read_text())
