@@ -4,7 +4,8 @@
 # writes reports/results/FOLDER/SCENARIO/{results.json,results.csv,report.md,console.txt}.
 # Goes on where an earlier call stopped: a scenario that passed, from this unchanged revision and with these
 # arguments, is left as it is. RNNBENCH names another binary than build/rnnbench; PUBLISH_SECONDS is
-# how long to go on for: a scenario that it cuts off is not kept, and the exit code is 3.
+# how long to go on for: a scenario that it cuts off is not kept.
+# Exit code: 0 all passed; 1 one did not, or wrote no results; 3 the time was over, or it was interrupted.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ $# -ge 2 ] || { echo 'usage: scripts/publish.sh FOLDER "SCENARIO ..." [arguments of rnnbench]' >&2; exit 2; }
@@ -39,13 +40,15 @@ for scenario in $scenarios; do
   status=0
   timeout --foreground --signal=INT --kill-after=20 "$left" "$program" --scenario "$scenario" \
     --out "$new/$name" --no-color "$@" >"$new/console.txt" || status=$?
-  if [ $status = 124 ] || [ $status = 130 ] || [ $status = 137 ]; then
+  # 137 with time left is no cut by the time: somebody else killed it, for its memory perhaps.
+  if [ $status = 124 ] || [ $status = 130 ] || { [ $status = 137 ] && [ $SECONDS -ge $end ]; }; then
     echo "$scenario: cut off: the time is over, or it was interrupted"
     rm -rf "$new"
     exit 3
   fi
-  if [ ! -f "$new/$name/results.json" ]; then
+  if [ $status = 137 ] || [ ! -f "$new/$name/results.json" ]; then
     cat "$new/console.txt" >&2
+    [ $status != 137 ] || echo "$scenario: killed, with time left: out of memory?"
     rm -rf "$new"
     failed=1
     continue

@@ -36,12 +36,14 @@ mkdir -p "$out"
 echo "a case" >"$out/journal.jsonl"
 [ "$ending" != interrupted ] || exit 130
 [ "$ending" != slow ] || exec sleep 30
+[ "$ending" != stubborn ] || { trap "" INT; sleep 1.1; kill -KILL $$; }
 cat >"$out/results.json" <<END
 {"git revision": "$REVISION", "ending": "$ending", "command": "$line"}
 END
 echo "$line" | tee "$out/results.csv" "$out/report.md"
 echo "cuda:fused is fastest: 9.4 ms. 3 of 3 cases passed."
 echo "Written: $out/results.json"
+[ "$ending" != killed ] || kill -KILL $$
 [ "$ending" = passes ]
 """
 
@@ -166,6 +168,17 @@ class Publish(unittest.TestCase):
         self.assertEqual(self.ran(calls), ["gru", "lstm"])
         self.assertEqual({name: self.kept()[name] for name in before}, before)
 
+    def test_what_was_killed_with_time_left_failed_and_the_next_one_runs(self):
+        self.publish("chip", "gru")
+        before = self.kept()
+        for seconds in ("", "100"):
+            code, out, calls = self.publish("chip", "gru lstm", f"--seed=1{seconds}", gru="killed",
+                                            **({"PUBLISH_SECONDS": seconds} if seconds else {}))
+            self.assertEqual(code, 1, out)
+            self.assertIn("gru: killed", out)
+            self.assertEqual(self.ran(calls), ["gru", "lstm"])
+            self.assertEqual({name: self.kept()[name] for name in before}, before)
+
     def cut_off(self, ending, **env):
         self.publish("chip", "gru lstm")
         before = self.kept()
@@ -181,6 +194,9 @@ class Publish(unittest.TestCase):
     def test_what_the_time_cuts_off_is_not_kept(self):
         # bash counts whole seconds: the only one may be over before the program begins.
         self.assertRegex(self.cut_off("slow", PUBLISH_SECONDS="1"), r"gru: (cut off|not begun)")
+
+    def test_what_is_killed_after_the_time_was_cut_off(self):
+        self.assertRegex(self.cut_off("stubborn", PUBLISH_SECONDS="1"), r"gru: (cut off|not begun)")
 
     def test_without_time_nothing_begins_but_what_is_there_counts(self):
         self.assertIn("gru: not begun", self.cut_off("passes", PUBLISH_SECONDS="0"))
