@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs scenarios and keeps what they gave where the project publishes results.
 #   scripts/publish.sh FOLDER "SCENARIO ..." [arguments of rnnbench]
-# writes reports/results/FOLDER/SCENARIO/{results.json,results.csv,report.md,console.txt}.
+# writes reports/results/FOLDER/SCENARIO/{results.json,results.csv,report.md,console.txt}; results of
+# more than 1 MB as results.json.gz: thousands of samples as text do not belong into a repository.
 # Goes on where an earlier call stopped: a scenario that passed, from this unchanged revision and with these
 # arguments, is left as it is. RNNBENCH names another binary than build/rnnbench; PUBLISH_SECONDS is
 # how long to go on for: a scenario that it cuts off is not kept.
@@ -22,8 +23,8 @@ failed=0
 
 # passed FOLDER: what is there is what this call would make.
 passed() {
-  [ "$revision" != unknown ] && [ -f "$1/results.json" ] &&
-    grep -qF "\"$revision\"" "$1/results.json" && grep -qxF "$revision $arguments" "$1/published.txt"
+  [ "$revision" != unknown ] && grep -qxF "$revision $arguments" "$1/published.txt" &&
+    gzip -cdf "$1"/results.json* | grep -F "\"$revision\"" >/dev/null  # -q would break gzip's pipe
 }
 
 for scenario in $scenarios; do
@@ -57,6 +58,7 @@ for scenario in $scenarios; do
   mkdir -p "$folder"
   # The results name where they were written; they are to name where they are kept.
   sed -i "s|$new/$name|$out|g" "$new/$name"/* "$new/console.txt"
+  find "$new/$name/results.json" -size +1000000c -exec gzip -9n {} +
   mv "$new/$name" "$out"
   mv "$new/console.txt" "$out/console.txt"
   rm -rf "$new"

@@ -3,6 +3,7 @@
 Arguments: the build folder (whose program the stand-in is held against), then unittest's.
 """
 
+import gzip
 import os
 import shutil
 import signal
@@ -40,11 +41,12 @@ echo "a case" >"$out/journal.jsonl"
 cat >"$out/results.json" <<END
 {"git revision": "$REVISION", "ending": "$ending", "command": "$line"}
 END
+[ "$ending" != large ] || { head -c "$BYTES" /dev/zero | tr '\0' ' '; } >>"$out/results.json"
 echo "$line" | tee "$out/results.csv" "$out/report.md"
 echo "cuda:fused is fastest: 9.4 ms. 3 of 3 cases passed."
 echo "Written: $out/results.json"
 [ "$ending" != killed ] || kill -KILL $$
-[ "$ending" = passes ]
+[ "$ending" = passes ] || [ "$ending" = large ]
 """
 
 
@@ -114,6 +116,27 @@ class Publish(unittest.TestCase):
         self.assertEqual(code, 0, out)
         self.assertEqual({name.split("/")[0] for name in self.kept()}, {"gru", "lstm"})
         self.assertIn("--out reports/results/chip/gru ", self.kept()["gru/report.md"])
+
+    def test_large_results_are_packed_and_count_as_there(self):
+        for size, name in ((900_000, "results.json"), (1_000_001, "results.json.gz")):
+            with self.subTest(name):
+                large = {"gru": "large", "BYTES": str(size)}
+                code, out, _ = self.publish("chip", "gru", f"--seed={size}", **large)
+                self.assertEqual(code, 0, out)
+                self.assertEqual([file.name for file in self.folder.glob("gru/results.json*")],
+                                 [name])
+                code, out, calls = self.publish("chip", "gru", f"--seed={size}", **large)
+                self.assertEqual((code, calls), (0, []), out)
+        packed = (self.folder / "gru/results.json.gz").read_bytes()
+        self.assertEqual(packed[3:8], bytes(5))  # neither name nor time: the same results, the same bytes
+        text = gzip.decompress(packed).decode()
+        self.assertIn("--out reports/results/chip/gru ", text)
+        # Of another revision than its mark says.
+        (self.folder / "gru/results.json.gz").write_bytes(
+            gzip.compress(text.replace(ONE, OTHER).encode()))
+        self.assertEqual(len(self.publish("chip", "gru", "--seed=1000001")[2]), 1)
+        self.assertEqual([file.name for file in self.folder.glob("gru/results.json*")],
+                         ["results.json"])
 
     def test_what_passed_is_left_as_it_is(self):
         self.publish("chip", "gru", "--graph")
