@@ -18,6 +18,26 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(sys.argv.pop(1)).resolve()
 ONE, OTHER = "0123456789abcdef" * 2 + "01234567", "89abcdef" * 5
+# 12 cases of a fifth of a second.
+MANY = """
+title = "Many"
+shows = "Nothing."
+[problem]
+cell = "rnn_tanh"
+hidden = 32
+seq = 50
+[sweep]
+batch = "1:12:1"
+[protocol]
+repetitions = 3
+min_time = 0.2
+"""
+# The program, whatever was changed when it was built.
+AS_COMMITTED = r"""#!/bin/sh
+echo "$*" >>"$CALLS"
+[ "$1" != --version ] || {{ printf 'git revision: %s\ngit state: clean\n' "$REVISION"; exit; }}
+exec '{}' "$@"
+"""
 # Remembers how it was called. A variable named like the scenario says what becomes of it. Its journal
 # is the build, the arguments, then a line for each part of the run.
 PROGRAM = r"""#!/usr/bin/env bash
@@ -381,6 +401,35 @@ class Publish(unittest.TestCase):
         self.assertIn("gru: not begun", self.cut_off("passes", PUBLISH_SECONDS="0"))
         code, out, calls = self.publish("chip", "gru lstm", PUBLISH_SECONDS="0")
         self.assertEqual((code, calls), (0, []), out)
+
+    def test_the_program_measures_every_case_once(self):
+        env = {"RNNBENCH_CACHE": os.environ.get("RNNBENCH_CACHE", str(BUILD / "tests/cache"))}
+        # So that no ceilings are left to be measured, which takes longer than the time below.
+        subprocess.run([BUILD / "rnnbench", "doctor"], env={**os.environ, **env}, check=True,
+                       stdout=subprocess.DEVNULL)
+        self.program.write_text(AS_COMMITTED.format(BUILD / "rnnbench"))
+        many = self.elsewhere / "many.toml"
+        many.write_text(MANY)
+        arguments = ["chip", many, "--device", "cpu", "--impl", "cpu:naive"]
+        before = []
+        while not before:  # on a busy machine, twice
+            code, out, _ = self.publish(*arguments, PUBLISH_SECONDS="2", **env)
+            self.assertEqual(code, 3, out)
+            journal = (self.partial / "chip/many/journal.jsonl").read_text()
+            before = [json.loads(line) for line in journal.splitlines()[1:]]
+        self.assertLess(len(before), 12)
+        code, out, calls = self.publish(*arguments, **env)
+        self.assertEqual(code, 0, out)
+        self.assertEqual(calls[1:], ["--resume reports/results/.partial/chip/many --no-color"])
+        run = json.loads(self.kept()["many/results.json"])["rnnbench"]
+        self.assertEqual([case["problem"]["batch"] for case in run["cases"]], list(range(1, 13)))
+        self.assertEqual({case["outcome"] for case in run["cases"]}, {"passed"})
+        for old, new in zip(before, run["cases"]):  # with all their samples
+            self.assertTrue(old.items() <= new.items(), f"{old['problem']} was measured again")
+        self.assertFalse(run["interrupted"])
+        self.assertIn(" --out reports/results/chip/many --no-color --device cpu ", run["command"])
+        self.assertIn("Written: reports/results/chip/many/", self.kept()["many/console.txt"])
+        self.assert_names_only_where_it_is_kept()
 
     def test_missing_arguments_are_answered_in_one_line(self):
         for arguments in ([], ["chip"]):
