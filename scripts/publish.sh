@@ -52,6 +52,9 @@ tidy() {
   find "$partials" -type d -empty -delete
 }
 
+twice=$(for scenario in $scenarios; do basename "$scenario" .toml; done | sort | uniq -d | head -1)
+[ -z "$twice" ] || { echo "two scenarios would be kept in $folder/$twice: publish them apart" >&2; exit 2; }
+
 for scenario in $scenarios; do
   name=$(basename "$scenario" .toml)  # as the results call a scenario that is given as a path
   out=$folder/$name

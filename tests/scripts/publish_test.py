@@ -437,6 +437,11 @@ class Publish(unittest.TestCase):
             self.assertEqual((code, calls), (2, []), out)
             self.assertRegex(out, r"^usage: [^\n]*\n$")
 
+    def test_two_scenarios_of_one_name_are_refused_before_any_runs(self):
+        code, out, calls = self.publish("chip", "gru mine/gru.toml")
+        self.assertEqual((code, calls), (2, []), out)
+        self.assertRegex(out, r"^two scenarios would be kept in \S+/chip/gru: [^\n]*\n$")
+
 
 if __name__ == "__main__":
     unittest.main()
