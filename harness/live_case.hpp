@@ -28,8 +28,8 @@ class WorkerPool {
       : catalog_(catalog), index_(device_index), threads_(threads), timeout_s_(timeout_s) {}
   /// The worker of one seat, its device opened.
   Remote& worker(const Seat& seat);
-  /// Starts those that are not there yet, all at the same time: opening a GPU takes most of a
-  /// second. What goes wrong is left to `worker` to find.
+  /// Starts those that are not there yet, all at the same time: opening a GPU is slow. What
+  /// goes wrong is left to `worker` to find.
   void start_all(const std::vector<Seat>& seats);
   /// Until the devices of all these are open, so that nothing is timed beside that.
   void finish_opening(const std::vector<Seat>& seats);

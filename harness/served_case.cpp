@@ -75,12 +75,8 @@ std::vector<std::byte> ServedCase::stored(const TensorPlace& place) {
 }
 
 void ServedCase::copy_in(GuardedBuffer& buffer, const TensorPlace& place) {
-  if (stored_bytes(place) == place.bytes) {
-    session_.copy_in(buffer.data(), mapped(place).data() + place.offset, place.bytes);
-    return;
-  }
-  const auto bytes = stored(place);
-  session_.copy_in(buffer.data(), bytes.data(), bytes.size());
+  const auto* values = reinterpret_cast<const float*>(mapped(place).data() + place.offset);
+  copy_values_in(session_, buffer.data(), values, place.bytes / sizeof(float), problem_.dtype);
 }
 
 void ServedCase::load_weights(Instance& instance) {

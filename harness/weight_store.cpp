@@ -15,6 +15,14 @@ constexpr std::size_t room_for_others = 32;
 
 }  // namespace
 
+void copy_values_in(Session& session, void* to, const float* from, std::size_t count, Dtype dtype) {
+  const std::size_t bytes = count * static_cast<std::size_t>(bytes_per_element(dtype));
+  if (bytes == count * sizeof(float)) return session.copy_in(to, from, bytes);
+  std::vector<std::byte> converted(bytes);
+  to_storage(dtype, from, count, converted.data());
+  session.copy_in(to, converted.data(), bytes);
+}
+
 void WeightStore::clear() {
   kept_.clear();
   map_.reset();
@@ -42,13 +50,7 @@ const void* WeightStore::values(const TensorPlace& place, Dtype dtype) {
   if (session_.available_bytes() < room_for_others * place.map_bytes) return nullptr;
   Kept kept{place.offset, dtype, GuardedBuffer(session_, place.name, bytes)};
   const auto* from = reinterpret_cast<const float*>(map_->data() + place.offset);
-  if (bytes == place.bytes) {
-    session_.copy_in(kept.buffer.data(), from, bytes);
-  } else {
-    std::vector<std::byte> converted(bytes);
-    to_storage(dtype, from, count, converted.data());
-    session_.copy_in(kept.buffer.data(), converted.data(), bytes);
-  }
+  copy_values_in(session_, kept.buffer.data(), from, count, dtype);
   return kept_.emplace_back(std::move(kept)).buffer.data();
 }
 

@@ -11,6 +11,9 @@
 
 namespace rnnbench {
 
+/// `count` f32 values of the host to `to` on the device, in the storage type of `dtype`.
+void copy_values_in(Session& session, void* to, const float* from, std::size_t count, Dtype dtype);
+
 /// Verifying loads one problem's weights many times: for each twin, for the full length, for what
 /// is timed. They can be gigabytes, so they cross the bus once, are converted once, and are copied
 /// and compared on the device from then on. Holds the weights of one problem, and none while its

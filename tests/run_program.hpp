@@ -57,4 +57,15 @@ inline nlohmann::json read_results(const std::filesystem::path& folder) {
   return nlohmann::json::parse(file, nullptr, false);
 }
 
+/// A run of a moment: for what does not look at its numbers.
+inline const std::string fast = "--quiet --no-color --min-time 0.001 --repetitions 3 ";
+
+inline std::string out_flag(const Folder& folder) {
+  return "--out " + folder.path().string() + " ";
+}
+
+inline nlohmann::json cases_in(const std::filesystem::path& folder) {
+  return read_results(folder).at("rnnbench").at("cases");
+}
+
 }  // namespace rnnbench::testing

@@ -13,13 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string tiny = "--device cpu --cell gru --batch 2 --hidden 6 --seq 4 --impl naive ";
-const std::string fast = "--quiet --no-color --min-time 0.001 --repetitions 3 ";
-
-std::string out_flag(const Folder& folder) { return "--out " + folder.path().string() + " "; }
-
-nlohmann::json cases_in(const fs::path& folder) {
-  return read_results(folder).at("rnnbench").at("cases");
-}
 
 std::string text_of(const fs::path& file) {
   std::ifstream in(file);
@@ -360,60 +353,6 @@ TEST(Run, ScenariosAreFoundFromAnywhere) {
   const auto named =
       run_program("list scenarios", "cd / && RNNBENCH_SCENARIOS=" RNNBENCH_SOURCE_DIR "/scenarios");
   EXPECT_NE(named.output.find("gru_bidir"), std::string::npos);
-}
-
-TEST(Run, AnExternalWorkerIsMeasuredLikeAnyOther) {
-  const Folder folder;
-  const auto run = run_program(
-      "--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine " + fast + out_flag(folder) +
-      "--external mine='python3 " RNNBENCH_SOURCE_DIR "/tests/external_worker.py'");
-  EXPECT_EQ(run.code, 0) << run.output;
-  const auto one = cases_in(folder.path()).at(0);
-  EXPECT_EQ(one.at("impl"), "cpu:mine");
-  EXPECT_EQ(one.at("outcome"), "passed") << one.at("reason");
-}
-
-/// The worker of docs/worker-protocol.md, with other lines where it opens its device.
-void write_worker(const std::filesystem::path& file, const std::string& open) {
-  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  const std::string from = "    if op == \"open\":\n";
-  ASSERT_NE(text.find(from), std::string::npos);
-  text.replace(text.find(from), from.size(), from + open);
-  std::ofstream(file) << text;
-}
-
-TEST(Run, WorkersOpenTheirDevicesAtTheSameTime) {
-  const Folder folder;
-  const auto file = folder.path() / "worker.py", log = folder.path() / "opened";
-  write_worker(file, fmt::format("        for word in ('begin', 'end'):\n"
-                                 "            with open('{}', 'a') as log: log.write(word + ' ')\n"
-                                 "            time.sleep(1)\n",
-                                 log.string()));
-  const auto worker = "'python3 " + file.string() + "' ";
-  const auto run =
-      run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl one,two " + fast +
-                  out_flag(folder) + "--external one=" + worker + "--external two=" + worker);
-  EXPECT_EQ(run.code, 0) << run.output;
-  std::ifstream in(log);
-  std::string first, second;
-  in >> first >> second;
-  EXPECT_EQ(first + second, "beginbegin");  // one after the other they would be begin, end
-}
-
-TEST(Run, ADeviceThatCannotBeOpenedIsThatCasesOutcome) {
-  const Folder folder;
-  write_worker(folder.path() / "worker.py", "        raise ValueError('the fan fell off')\n");
-  const auto run =
-      run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine,naive " + fast +
-                  out_flag(folder) + "--external mine='python3 " +
-                  (folder.path() / "worker.py").string() + "'");
-  EXPECT_EQ(run.code, 1) << run.output;
-  for (const auto& one : cases_in(folder.path())) {
-    const bool mine = one.at("impl") == "cpu:mine";
-    EXPECT_EQ(one.at("outcome"), mine ? "failed" : "passed") << one.at("reason");
-    if (mine) EXPECT_EQ(one.at("reason"), "the fan fell off");
-  }
 }
 
 TEST(Doctor, PrintsTheCardAndTheCeilings) {

@@ -1,0 +1,65 @@
+// Workers of one's own, in another language: docs/worker-protocol.md.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "run_program.hpp"
+
+namespace rnnbench::testing {
+namespace {
+
+TEST(External, AnExternalWorkerIsMeasuredLikeAnyOther) {
+  const Folder folder;
+  const auto run = run_program(
+      "--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine " + fast + out_flag(folder) +
+      "--external mine='python3 " RNNBENCH_SOURCE_DIR "/tests/external_worker.py'");
+  EXPECT_EQ(run.code, 0) << run.output;
+  const auto one = cases_in(folder.path()).at(0);
+  EXPECT_EQ(one.at("impl"), "cpu:mine");
+  EXPECT_EQ(one.at("outcome"), "passed") << one.at("reason");
+}
+
+/// The worker of docs/worker-protocol.md, with other lines where it opens its device.
+void write_worker(const std::filesystem::path& file, const std::string& open) {
+  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string from = "    if op == \"open\":\n";
+  ASSERT_NE(text.find(from), std::string::npos);
+  text.replace(text.find(from), from.size(), from + open);
+  std::ofstream(file) << text;
+}
+
+TEST(External, WorkersOpenTheirDevicesAtTheSameTime) {
+  const Folder folder;
+  const auto file = folder.path() / "worker.py", log = folder.path() / "opened";
+  write_worker(file, fmt::format("        for word in ('begin', 'end'):\n"
+                                 "            with open('{}', 'a') as log: log.write(word + ' ')\n"
+                                 "            time.sleep(1)\n",
+                                 log.string()));
+  const auto worker = "'python3 " + file.string() + "' ";
+  const auto run =
+      run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl one,two " + fast +
+                  out_flag(folder) + "--external one=" + worker + "--external two=" + worker);
+  EXPECT_EQ(run.code, 0) << run.output;
+  std::ifstream in(log);
+  std::string first, second;
+  in >> first >> second;
+  EXPECT_EQ(first + second, "beginbegin");  // one after the other they would be begin, end
+}
+
+TEST(External, ADeviceThatCannotBeOpenedIsThatCasesOutcome) {
+  const Folder folder;
+  write_worker(folder.path() / "worker.py", "        raise ValueError('the fan fell off')\n");
+  const auto run =
+      run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine,naive " + fast +
+                  out_flag(folder) + "--external mine='python3 " +
+                  (folder.path() / "worker.py").string() + "'");
+  EXPECT_EQ(run.code, 1) << run.output;
+  for (const auto& one : cases_in(folder.path())) {
+    const bool mine = one.at("impl") == "cpu:mine";
+    EXPECT_EQ(one.at("outcome"), mine ? "failed" : "passed") << one.at("reason");
+    if (mine) EXPECT_EQ(one.at("reason"), "the fan fell off");
+  }
+}
+
+}  // namespace
+}  // namespace rnnbench::testing
