@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "harness/error.hpp"
+#include "harness/parallel.hpp"
 
 namespace rnnbench {
 namespace {
@@ -34,7 +35,15 @@ void locate(std::vector<TensorPlace>& places, const SharedMemory& memory) {
 }
 
 void store(const SharedMemory& memory, const TensorPlace& place, const std::vector<float>& values) {
-  std::memcpy(memory.data() + place.offset, values.data(), place.bytes);
+  // The first touch of shared memory costs more than the copy: all cores take part.
+  constexpr std::size_t piece = std::size_t{4} << 20;
+  const auto* from = reinterpret_cast<const std::byte*>(values.data());
+  parallel_for(usable_threads(0), static_cast<std::int64_t>((place.bytes + piece - 1) / piece),
+               [&](std::int64_t k) {
+                 const std::size_t first = static_cast<std::size_t>(k) * piece;
+                 std::memcpy(memory.data() + place.offset + first, from + first,
+                             std::min(piece, place.bytes - first));
+               });
 }
 
 /// What is left of a value that is stored between two calls.
@@ -97,8 +106,10 @@ ProblemData::ProblemData(const Problem& problem, std::uint64_t seed,
     : problem_(problem), pool_(problem), weights_(std::move(weights)) {
   const Inputs inputs = make_inputs(problem, seed, 0, Role::input);
   pool_ = inputs.pool;
-  std::vector<std::vector<HostTensor>> sets;
-  for (int k = 0; k < set_count; ++k) sets.push_back(input_set(problem, inputs, k));
+  std::vector<std::vector<HostTensor>> sets(set_count);
+  parallel_for(usable_threads(0), set_count, [&](std::int64_t k) {
+    sets[static_cast<std::size_t>(k)] = input_set(problem, inputs, static_cast<int>(k));
+  });
 
   Layouter layout;
   for (const auto& tensor : inputs.tensors) pool_inputs_.push_back(layout.add(tensor.spec));
@@ -131,12 +142,12 @@ std::vector<TensorPlace> ProblemData::with_weights(const std::vector<TensorPlace
 }
 
 void ProblemData::compute(const ReferenceMaker& make) {
-  pool_reference_ = make(pool_, with_weights(pool_inputs_));
+  pool_reference_ = std::make_shared<const Reference>(make(pool_, with_weights(pool_inputs_)));
   if (!problem_.stateful) return;
   // The state between calls is stored in the problem's storage type, so the next call's reference
   // starts from the rounded state.
   SharedMemory memory;
-  Reference before = first_call(0);
+  auto before = first_call(0);
   for (std::size_t k = 1; k < set_count; ++k) {
     Layouter layout;
     std::vector<TensorPlace> inputs = sets_[k];
@@ -148,23 +159,29 @@ void ProblemData::compute(const ReferenceMaker& make) {
       if (place.name == "x") continue;
       place.path = memory.path();
       place.map_bytes = memory.size();
-      for (const auto& output : before) {
+      for (const auto& output : *before) {
         if (output.spec.name != (place.name == "h_0" ? "h_n" : "c_n")) continue;
         auto* to = reinterpret_cast<float*>(memory.data() + place.offset);
         for (std::size_t i = 0; i < output.values.size(); ++i)
           to[i] = in_storage(problem_.dtype, output.values[i]);
       }
     }
-    later_calls_.push_back(make(problem_, with_weights(inputs)));
-    before = later_calls_.back();
+    before = later_calls_.emplace_back(
+        std::make_shared<const Reference>(make(problem_, with_weights(inputs))));
   }
 }
 
-Reference ProblemData::first_call(int set) const {
-  return take_reference_rows(problem_, pool_reference_, set);
+std::shared_ptr<const Reference> ProblemData::first_call(int set) const {
+  if (set == 0 && pool_.batch == problem_.batch) return pool_reference_;
+  if (!kept_ || kept_set_ != set) {
+    kept_.reset();
+    kept_ = std::make_shared<const Reference>(take_reference_rows(problem_, *pool_reference_, set));
+    kept_set_ = set;
+  }
+  return kept_;
 }
 
-Reference ProblemData::call(int call) const {
+std::shared_ptr<const Reference> ProblemData::call(int call) const {
   if (call == 0 || !problem_.stateful) return first_call(call);
   return later_calls_.at(static_cast<std::size_t>(call - 1));
 }

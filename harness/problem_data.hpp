@@ -40,11 +40,12 @@ class ProblemData {
 
   /// Computes the expected outputs; stateful problems also get those of a second and third call.
   void compute(const ReferenceMaker& make);
-  /// Expected outputs of a first call (after a reset) on input set `set`.
-  Reference first_call(int set) const;
+  /// Expected outputs of a first call (after a reset) on input set `set`. They can be gigabytes:
+  /// the last set's are kept, so callers ask for one set after another.
+  std::shared_ptr<const Reference> first_call(int set) const;
   /// Expected outputs of call `call` of the sequence: set 0, set 1, set 2, with the state carried
   /// over where the problem is stateful. call < set_count.
-  Reference call(int call) const;
+  std::shared_ptr<const Reference> call(int call) const;
   /// Expected outputs of a first call on set 0 with other initial states: nothing may match them.
   Reference with_other_state(const ReferenceMaker& make) const;
 
@@ -66,8 +67,10 @@ class ProblemData {
   std::vector<TensorPlace> pool_inputs_;
   std::vector<std::vector<TensorPlace>> sets_;
   std::vector<TensorPlace> outputs_places_;
-  Reference pool_reference_;
-  std::vector<Reference> later_calls_;  // stateful: calls 1 and 2
+  std::shared_ptr<const Reference> pool_reference_;
+  std::vector<std::shared_ptr<const Reference>> later_calls_;  // stateful: calls 1 and 2
+  mutable int kept_set_ = 0;
+  mutable std::shared_ptr<const Reference> kept_;  // first_call's last answer
 };
 
 }  // namespace rnnbench

@@ -113,7 +113,7 @@ class ProblemRun {
       if (plan_.profile) return profile(data);
       if (protocol.verify) {
         data.compute(reference_);
-        const auto zeros = reason_for_mistrust(problem, data.first_call(0));
+        const auto zeros = reason_for_mistrust(problem, *data.first_call(0));
         if (mistrust_.empty()) mistrust_ = zeros;
         verify_full(data, cases_, pool_, plan_);
         if (!plan_.save_tensors.empty()) save(data);
@@ -199,7 +199,8 @@ class ProblemRun {
       write_npy(folder / (place.name + ".npy"), place.shape, data.weight(place));
     for (const auto& place : data.sets()[0])
       write_npy(folder / (place.name + ".npy"), place.shape, data.input(place));
-    for (const auto& output : data.first_call(0))
+    const auto expected = data.first_call(0);
+    for (const auto& output : *expected)
       write_npy(folder / "reference" / (output.spec.name + ".npy"), output.spec.shape,
                 output.values.data());
     for (auto& live : cases_)

@@ -33,27 +33,32 @@ float half_value(std::uint16_t bits) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
 }
 
-/// On all cores: weights can be hundreds of millions.
+/// On all cores: weights and outputs can be hundreds of millions.
 template <class Convert>
-void pack(const float* from, std::size_t count, std::byte* to, const Convert& convert) {
+void on_all_cores(std::size_t count, const Convert& convert) {
   constexpr std::size_t piece = 1 << 20;
   const auto pieces = static_cast<std::int64_t>((count + piece - 1) / piece);
   parallel_for(usable_threads(0), pieces, [&](std::int64_t p) {
     const std::size_t first = static_cast<std::size_t>(p) * piece;
-    for (std::size_t k = first; k < std::min(count, first + piece); ++k) {
-      const std::uint16_t bits = convert(from[k]);
-      std::memcpy(to + 2 * k, &bits, 2);
-    }
+    for (std::size_t k = first; k < std::min(count, first + piece); ++k) convert(k);
+  });
+}
+
+template <class Convert>
+void pack(const float* from, std::size_t count, std::byte* to, const Convert& convert) {
+  on_all_cores(count, [&](std::size_t k) {
+    const std::uint16_t bits = convert(from[k]);
+    std::memcpy(to + 2 * k, &bits, 2);
   });
 }
 
 template <class Convert>
 void unpack(const std::byte* from, std::size_t count, float* to, const Convert& convert) {
-  for (std::size_t k = 0; k < count; ++k) {
+  on_all_cores(count, [&](std::size_t k) {
     std::uint16_t bits = 0;
     std::memcpy(&bits, from + 2 * k, 2);
     to[k] = convert(bits);
-  }
+  });
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "harness/runner.hpp"
 
@@ -56,25 +59,75 @@ double check_twin(LiveCase& live, Remote& worker, const ProblemData& data, const
   double fastest = 1e30;
   for (int call = 0; call < 2; ++call) {
     const auto label = fmt::format("twin T={} call {}", twin.seq, call + 1);
-    fastest = std::min(fastest, check_call(subject, call, call == 0, data.call(call), plan.protocol,
-                                           label, live.result.verification));
+    fastest = std::min(fastest, check_call(subject, call, call == 0, *data.call(call),
+                                           plan.protocol, label, live.result.verification));
   }
   fastest = fastest_call(worker, fastest);
   worker.drop(twin_key);
   return fastest;
 }
 
-void apply_budget(LiveCase& live, const Problem& problem, double first_s, double fifth_s,
-                  double budget_s) {
-  const double a_step = std::max(0.0, (fifth_s - first_s) / 4);
-  live.call_s = first_s + a_step * static_cast<double>(problem.seq - 1);
+/// T and the seconds of a call of each twin so far, in growing T.
+using TwinTimes = std::vector<std::pair<std::int64_t, double>>;
+
+/// Seconds that a step adds, by the first and the last twin.
+double step_s(const TwinTimes& twins) {
+  const auto [short_t, short_s] = twins.front();
+  const auto [long_t, long_s] = twins.back();
+  return long_t == short_t ? 0 : std::max(0.0, (long_s - short_s) / double(long_t - short_t));
+}
+
+double projected_s(const Problem& problem, const TwinTimes& twins) {
+  return twins.front().second + step_s(twins) * double(problem.seq - twins.front().first);
+}
+
+/// A call with no more steps than the full one is over the budget already: nobody waits for longer
+/// twins.
+bool hopeless(const Problem& problem, const TwinTimes& twins, double budget_s) {
+  const auto [seq, seconds] = twins.back();
+  return seconds > budget_s && seq <= problem.seq && (twins.size() > 1 || seq == problem.seq);
+}
+
+void apply_budget(LiveCase& live, const Problem& problem, const TwinTimes& twins, double budget_s) {
+  live.call_s = projected_s(problem, twins);
   live.expected_s = std::max(live.call_s, live.result.floor.seconds);
   if (live.call_s <= budget_s) return;
   live.result.projected_s = live.call_s;
+  const auto source = twins.size() > 1 ? fmt::format("projected from T = {} and T = {}",
+                                                     twins.front().first, twins.back().first)
+                                       : fmt::format("as its first calls with T = {}", problem.seq);
   live.end(Outcome::over_budget,
-           fmt::format("one call would take about {:.3g} s (projected from T = 1 and T = 5), the "
-                       "budget is {:g} s (--budget)",
-                       live.call_s, budget_s));
+           fmt::format("one call would take about {:.3g} s ({}), the budget is {:g} s (--budget)",
+                       live.call_s, source, budget_s));
+}
+
+double time_twin(LiveCase& live, Remote& worker, const ProblemData& data, const Problem& twin,
+                 const RunPlan& plan) {
+  load_and_make(worker, twin_key, twin, data, live, plan, "hot");
+  const double seconds = fastest_call(worker, worker.run(twin_key, 0, true, {}).wall_s);
+  worker.drop(twin_key);
+  return seconds;
+}
+
+/// Some calls have a part that a few steps show and hundreds do not: a projection over the budget
+/// is made again from a longer twin, where the budget has room for that one.
+void apply_budgets(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
+                   const RunPlan& plan, const std::shared_ptr<const Weights>& weights,
+                   std::vector<TwinTimes>& times) {
+  constexpr std::int64_t longer = 50;
+  const double budget_s = plan.protocol.budget_s;
+  Problem twin = problem;
+  twin.seq = longer;
+  std::optional<ProblemData> data;
+  for (std::size_t k = 0; k < cases.size(); ++k)
+    attempt(cases[k], pool, [&](Remote& worker) {
+      if (problem.seq > longer && projected_s(problem, times[k]) > budget_s &&
+          projected_s(twin, times[k]) <= budget_s) {
+        if (!data) data.emplace(twin_of(problem, longer), plan.protocol.seed, weights);
+        times[k].emplace_back(longer, time_twin(cases[k], worker, *data, twin, plan));
+      }
+      apply_budget(cases[k], problem, times[k], budget_s);
+    });
 }
 
 }  // namespace
@@ -82,7 +135,7 @@ void apply_budget(LiveCase& live, const Problem& problem, double first_s, double
 void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
                   const RunPlan& plan, const ReferenceMaker& reference,
                   const std::shared_ptr<const Weights>& weights, std::string& mistrust) {
-  std::vector<double> first(cases.size()), fifth(cases.size());
+  std::vector<TwinTimes> times(cases.size());
   for (const std::int64_t seq : {1, 2, 5}) {
     if (std::none_of(cases.begin(), cases.end(), [](const auto& c) { return c.live; })) return;
     ProblemData data(twin_of(problem, seq),
@@ -90,7 +143,7 @@ void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPo
     data.compute(reference);
     if (seq == 1) {
       const double tolerance = tolerance_for(data.problem(), plan.protocol).value;
-      if (!distinguishable(data.first_call(0), data.with_other_state(reference), tolerance))
+      if (!distinguishable(*data.first_call(0), data.with_other_state(reference), tolerance))
         mistrust = "the initial state has no effect at T = 1: ignoring it would pass";
     }
     for (std::size_t k = 0; k < cases.size(); ++k)
@@ -100,31 +153,29 @@ void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPo
         as_timed.seq = seq;
         if (!(as_timed == data.problem()))
           took = check_twin(cases[k], worker, data, as_timed, plan);
-        if (seq == 1) first[k] = took;
-        if (seq == 5) fifth[k] = took;
+        times[k].emplace_back(seq, took);
+        if (hopeless(problem, times[k], plan.protocol.budget_s))
+          apply_budget(cases[k], problem, times[k], plan.protocol.budget_s);
       });
   }
-  for (std::size_t k = 0; k < cases.size(); ++k)
-    if (cases[k].live) apply_budget(cases[k], problem, first[k], fifth[k], plan.protocol.budget_s);
+  apply_budgets(problem, cases, pool, plan, weights, times);
 }
 
 void apply_budget_only(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
                        const RunPlan& plan, const std::shared_ptr<const Weights>& weights) {
-  std::vector<double> first(cases.size()), fifth(cases.size());
+  std::vector<TwinTimes> times(cases.size());
   for (const std::int64_t seq : {1, 5}) {
     const ProblemData data(twin_of(problem, seq), plan.protocol.seed, weights);
     Problem twin = problem;
     twin.seq = seq;
     for (std::size_t k = 0; k < cases.size(); ++k)
       attempt(cases[k], pool, [&](Remote& worker) {
-        load_and_make(worker, twin_key, twin, data, cases[k], plan, "hot");
-        (seq == 1 ? first : fifth)[k] =
-            fastest_call(worker, worker.run(twin_key, 0, true, {}).wall_s);
-        worker.drop(twin_key);
+        times[k].emplace_back(seq, time_twin(cases[k], worker, data, twin, plan));
+        if (hopeless(problem, times[k], plan.protocol.budget_s))
+          apply_budget(cases[k], problem, times[k], plan.protocol.budget_s);
       });
   }
-  for (std::size_t k = 0; k < cases.size(); ++k)
-    if (cases[k].live) apply_budget(cases[k], problem, first[k], fifth[k], plan.protocol.budget_s);
+  apply_budgets(problem, cases, pool, plan, weights, times);
 }
 
 void make_timed(LiveCase& live, Remote& worker, const ProblemData& data, const RunPlan& plan) {
@@ -141,7 +192,7 @@ void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPo
       const auto check = [&](const std::string& key, const Problem& p, int calls) {
         for (int call = 0; call < calls; ++call) {
           const double took =
-              check_call({worker, key, p, data}, call, call == 0, data.call(call), plan.protocol,
+              check_call({worker, key, p, data}, call, call == 0, *data.call(call), plan.protocol,
                          fmt::format("T={} call {}", p.seq, call + 1), record);
           live.call_s = call == 0 ? took : std::min(took, live.call_s);
         }
@@ -163,14 +214,17 @@ void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPo
 void verify_after(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
                   const RunPlan& plan) {
   const Problem& problem = data.problem();
-  for (auto& live : cases)
-    attempt(live, pool, [&](Remote& worker) {
-      const Subject subject{worker, timed_key, problem, data};
-      auto& record = live.result.verification;
-      worker.fetch(timed_key, poisoned_places(subject));
-      check_fetched(subject, data.first_call(live.last_set), plan.protocol, "last timed call",
-                    record);
-    });
+  for (int set = 0; set < ProblemData::set_count; ++set) {
+    for (auto& live : cases) {
+      if (live.last_set != set) continue;
+      attempt(live, pool, [&](Remote& worker) {
+        const Subject subject{worker, timed_key, problem, data};
+        worker.fetch(timed_key, poisoned_places(subject));
+        check_fetched(subject, *data.first_call(set), plan.protocol, "last timed call",
+                      live.result.verification);
+      });
+    }
+  }
 }
 
 }  // namespace rnnbench

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
+#include <vector>
+
+#include "harness/parallel.hpp"
 
 namespace rnnbench {
 namespace {
@@ -35,6 +39,19 @@ std::string position(std::size_t flat, const std::vector<std::int64_t>& shape) {
     flat /= size;
   }
   return "[" + text + "]";
+}
+
+/// One value for each piece of [0, count), in order: outputs of long sequences have a hundred
+/// million elements, so pieces are shared out over the cores. Their bounds depend on count alone.
+template <class T, class Piece>
+std::vector<T> over_pieces(std::size_t count, const Piece& piece) {
+  constexpr std::size_t length = std::size_t{1} << 20;
+  std::vector<T> results((count + length - 1) / length);
+  parallel_for(usable_threads(0), static_cast<std::int64_t>(results.size()), [&](std::int64_t p) {
+    const std::size_t first = static_cast<std::size_t>(p) * length;
+    results[static_cast<std::size_t>(p)] = piece(first, std::min(count, first + length));
+  });
+  return results;
 }
 
 }  // namespace
@@ -76,34 +93,62 @@ double compare(const TensorSpec& spec, const float* got, const double* want, dou
                double atol, std::string& why) {
   const std::size_t count = spec.elements();
   double squares = 0;
-  for (std::size_t k = 0; k < count; ++k) squares += want[k] * want[k];
+  for (const double part : over_pieces<double>(count, [&](std::size_t first, std::size_t last) {
+         double sum = 0;
+         for (std::size_t k = first; k < last; ++k) sum += want[k] * want[k];
+         return sum;
+       }))
+    squares += part;
   const double scale = std::max(std::sqrt(squares / static_cast<double>(count)), smallest_scale);
+  struct Found {
+    double largest = 0;
+    std::optional<std::size_t> wrong;
+  };
   double largest = 0;
-  for (std::size_t k = 0; k < count; ++k) {
-    const double value = got[k];
-    const double size = std::max(std::abs(want[k]), scale);
-    const double error = std::abs(value - want[k]);
-    const bool wrong = !std::isfinite(value) || error > tolerance * size + atol;
-    if (wrong && why.empty())
-      why = fmt::format("{}{} is {:.9g}, expected {:.9g}", spec.name, position(k, spec.shape),
-                        value, want[k]);
-    largest = std::max(largest, std::isfinite(value) ? error / size : HUGE_VAL);
+  for (const Found& found : over_pieces<Found>(count, [&](std::size_t first, std::size_t last) {
+         Found in_piece;
+         for (std::size_t k = first; k < last; ++k) {
+           const double value = got[k];
+           const double size = std::max(std::abs(want[k]), scale);
+           const double error = std::abs(value - want[k]);
+           const bool wrong = !std::isfinite(value) || error > tolerance * size + atol;
+           if (wrong && !in_piece.wrong) in_piece.wrong = k;
+           in_piece.largest =
+               std::max(in_piece.largest, std::isfinite(value) ? error / size : HUGE_VAL);
+         }
+         return in_piece;
+       })) {
+    if (found.wrong && why.empty())
+      why = fmt::format("{}{} is {:.9g}, expected {:.9g}", spec.name,
+                        position(*found.wrong, spec.shape), got[*found.wrong], want[*found.wrong]);
+    largest = std::max(largest, found.largest);
   }
   return largest;
 }
 
 bool same_bits(const TensorSpec& spec, const float* first, const float* again, std::string& why) {
-  for (std::size_t k = 0; k < spec.elements(); ++k)
-    if (std::bit_cast<std::uint32_t>(first[k]) != std::bit_cast<std::uint32_t>(again[k])) {
-      why = fmt::format("{}{} was {:.9g}, and {:.9g} when repeated", spec.name,
-                        position(k, spec.shape), first[k], again[k]);
-      return false;
-    }
+  const auto differing = [&](std::size_t from, std::size_t to) -> std::optional<std::size_t> {
+    for (std::size_t k = from; k < to; ++k)
+      if (std::bit_cast<std::uint32_t>(first[k]) != std::bit_cast<std::uint32_t>(again[k]))
+        return k;
+    return std::nullopt;
+  };
+  for (const auto& k : over_pieces<std::optional<std::size_t>>(spec.elements(), differing)) {
+    if (!k) continue;
+    why = fmt::format("{}{} was {:.9g}, and {:.9g} when repeated", spec.name,
+                      position(*k, spec.shape), first[*k], again[*k]);
+    return false;
+  }
   return true;
 }
 
 double zero_share(const std::vector<double>& values) {
-  const auto zeros = std::count(values.begin(), values.end(), 0.0);
+  std::ptrdiff_t zeros = 0;
+  for (const auto part :
+       over_pieces<std::ptrdiff_t>(values.size(), [&](std::size_t first, std::size_t last) {
+         return std::count(values.data() + first, values.data() + last, 0.0);
+       }))
+    zeros += part;
   return static_cast<double>(zeros) / static_cast<double>(std::max<std::size_t>(1, values.size()));
 }
 

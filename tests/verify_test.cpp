@@ -43,6 +43,22 @@ TEST(Compare, SmallResultsOfLargeTermsAreMeasuredByTheTensor) {
   EXPECT_NE(why, "");
 }
 
+TEST(Compare, LooksAtAllOfALargeTensor) {
+  const TensorSpec large{"output", Role::output, Fill::unit, {3, 1 << 20}};
+  std::vector<float> got(large.elements(), 1);
+  const std::vector<double> want(large.elements(), 1);
+  for (const std::size_t at : {large.elements() - 1, std::size_t{1} << 20}) {
+    got[at] = 1.5;
+    std::string why;
+    EXPECT_EQ(compare(large, got.data(), want.data(), 1e-3, 0, why), 0.5);
+    EXPECT_EQ(why, at == std::size_t{1} << 20 ? "output[1, 0] is 1.5, expected 1"
+                                              : "output[2, 1048575] is 1.5, expected 1");
+    const std::vector<float> ones(large.elements(), 1);
+    EXPECT_FALSE(same_bits(large, ones.data(), got.data(), why));
+    EXPECT_NE(why.find(", and 1.5 when repeated"), std::string::npos) << why;
+  }
+}
+
 TEST(Tolerance, GrowsWithLengthDepthAndLayersAndFollowsTheDtype) {
   const Protocol protocol;
   const auto of = [&](const char* text) { return tolerance_for(parse_id(text), protocol).value; };

@@ -43,7 +43,8 @@ TEST_P(Zoo, GetsItsOutcome) {
   EXPECT_NE(found.at("reason").get<std::string>().find(animal.reason), std::string::npos)
       << found.at("reason");
   const bool fine = animal.outcome == "passed" || animal.outcome == "mistrusted";
-  EXPECT_EQ(run.code, fine || animal.outcome == "unsupported" ? 0 : 1);
+  const bool not_run = animal.outcome == "unsupported" || animal.outcome == "over budget";
+  EXPECT_EQ(run.code, fine || not_run ? 0 : 1);
   // What is wrong has no time, so that nobody can quote one.
   EXPECT_EQ(found.at("time").is_null(), !fine);
 }
@@ -86,7 +87,18 @@ INSTANTIATE_TEST_SUITE_P(
         Animal{"lazy", "incorrect", "last timed call", rnn},
         Animal{"ignores_h0_without_output", "incorrect", "twin T=1",
                "gru_b3_t200_i5_h8_l1_f32_want-hn"},
-        Animal{"not_for_this", "unsupported", "does not do that"}),
+        Animal{"not_for_this", "unsupported", "does not do that"},
+        // Longer twins than are needed are not waited for.
+        Animal{"slow", "over budget", "(as its first calls with T = 1), the budget is 0.03 s",
+               "gru_b3_t1_i5_h8_l1_f32", "--budget 0.03"},
+        Animal{"slow", "over budget", "(projected from T = 1 and T = 2), the budget is 0.03 s", rnn,
+               "--budget 0.03"},
+        Animal{"slow", "over budget", "(projected from T = 1 and T = 5), the budget is 0.22 s", rnn,
+               "--budget 0.22"},
+        // A projection is made again from T = 50 before a case is given up.
+        Animal{"slow", "over budget", "(projected from T = 1 and T = 50), the budget is 2.2 s",
+               "rnn_tanh_b3_t80_i5_h8_l1_f32", "--budget 2.2"},
+        Animal{"slow_start", "passed", "", "rnn_tanh_b3_t80_i5_h8_l1_f32", "--budget 0.35"}),
     [](const auto& info) { return fmt::format("{}_{}", info.param.name, info.index); });
 
 /// The same for what only a GPU can get wrong; skipped, with the reason, where there is none.

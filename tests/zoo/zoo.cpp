@@ -45,7 +45,9 @@ enum class Mistake {
   frozen_state,
   lazy,
   ignores_h0_without_output,
-  not_for_this
+  not_for_this,
+  slow,
+  slow_start
 };
 
 /// Plain loops in double; `mistake` bends one of them. x, outputs: f32 on the host.
@@ -81,11 +83,17 @@ class Animal final : public Kernel {
   }
 
  private:
+  static void wait_ms(std::int64_t count) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(count));
+  }
+
   /// Mistakes made instead of the work; true when there is nothing more to do.
   bool before() {
     if (mistake_ == Mistake::crash) std::raise(SIGSEGV);
     if (mistake_ == Mistake::abort_after_first && calls_ > 1) std::abort();
     while (mistake_ == Mistake::hang) std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (mistake_ == Mistake::slow) wait_ms(40 * p_.seq);
+    if (mistake_ == Mistake::slow_start) wait_ms(5 * std::min<std::int64_t>(p_.seq, 5));
     if (mistake_ == Mistake::stale) return true;
     if (mistake_ == Mistake::lazy && calls_ > 20) return true;
     if (mistake_ != Mistake::cached && mistake_ != Mistake::previous_input) return false;
@@ -370,6 +378,8 @@ ANIMAL(frozen_state);
 ANIMAL(lazy);
 ANIMAL(ignores_h0_without_output);
 ANIMAL(not_for_this);
+ANIMAL(slow);
+ANIMAL(slow_start);
 
 }  // namespace
 }  // namespace rnnbench
