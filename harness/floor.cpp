@@ -10,13 +10,18 @@ namespace {
 /// What one core or SM can read from beyond its own storage, at most: no chip we know does more.
 constexpr double bytes_per_clock = 64;
 
-double peak_flops_per_s(const Problem& p, const DeviceInfo& device, const Peaks& peaks) {
-  const auto measured = peaks.gemm_flops_per_s.find(std::string(name(p.dtype)));
-  if (measured == peaks.gemm_flops_per_s.end() || measured->second <= 0) return 0;
+double peak_flops_per_s(const Problem& p, const DeviceInfo& device, const Peaks& peaks,
+                        bool three_tf32) {
+  const auto measured = [&](Dtype dtype) {
+    const auto found = peaks.gemm_flops_per_s.find(std::string(name(dtype)));
+    return found == peaks.gemm_flops_per_s.end() ? 0 : found->second;
+  };
+  const double library = measured(p.dtype);
   // A GPU's library GEMM stays well under its multiply-add rate, and a kernel that keeps its
   // weights in registers need not.
-  if (p.dtype != Dtype::f32 || device.kind != Device::cuda) return measured->second;
-  return std::max(measured->second, 2 * device.fma_per_clock * device.clock_hz * device.units);
+  if (library <= 0 || p.dtype != Dtype::f32 || device.kind != Device::cuda) return library;
+  return std::max({library, 2 * device.fma_per_clock * device.clock_hz * device.units,
+                   three_tf32 ? measured(Dtype::tf32) / 3 : 0});
 }
 
 /// The flops of `p` less those that no wanted output depends on: a head that reads the last step
@@ -49,9 +54,9 @@ double exchange_s(const std::vector<std::pair<int, double>>& measured, int c) {
 
 }  // namespace
 
-Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks) {
+Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks, bool three_tf32) {
   Floor floor;
-  const double peak = peak_flops_per_s(p, device, peaks);
+  const double peak = peak_flops_per_s(p, device, peaks, three_tf32);
   if (peak <= 0) return floor;
   floor.flops_s = needed_flops(p) / peak;
   if (peaks.copy_bytes_per_s > 0)
