@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/metrics.hpp"
 #include "harness/tensor.hpp"
 
 namespace rnnbench {
@@ -79,6 +80,10 @@ class Session {
   virtual Peaks calibrate() = 0;
   /// Clock, power and throttling right now as label/value pairs; empty where unknown.
   virtual std::vector<std::pair<std::string, std::string>> state() = 0;
+  /// Counters of one forward call by `call`, and of the kernels of one by `kernels`: the same, or
+  /// where `call` is a graph what it was recorded from. Both are launched as often as it takes, and
+  /// no time in the profile is a result. What cannot be read has its reason.
+  virtual Profile profile(Kernel& call, Kernel& kernels, const ProfileRequest& request) = 0;
   /// Float64 reference on the device (see reference.hpp); false where there is none.
   /// `in`: f32 host arrays of the inputs and weights in spec order; `out`: f64 host arrays of all
   /// outputs in spec order, to be filled.
@@ -97,6 +102,8 @@ struct Backend {
   /// Devices found; when empty, `why` says in one line what is missing ("no CUDA device: ...").
   std::vector<DeviceInfo> (*list)(std::string& why) = nullptr;
   std::unique_ptr<Session> (*open)(const SessionOptions& options) = nullptr;
+  /// The metrics that device `index` has; when empty, `why` says what is missing. Null: none.
+  std::vector<MetricInfo> (*metrics)(int index, std::string& why) = nullptr;
 };
 
 /// A library that a module opens only when it is needed, registered by that module for `doctor`.

@@ -71,6 +71,9 @@ class CpuSession final : public Session {
   }
   Peaks calibrate() override { return cpu_calibrate(info_, threads_); }
   std::vector<std::pair<std::string, std::string>> state() override { return cpu_state(); }
+  Profile profile(Kernel&, Kernel&, const ProfileRequest& request) override {
+    return unread(request, "counters of a CPU are not read yet");
+  }
   bool reference(const Problem&, const std::vector<const float*>&,
                  const std::vector<double*>&) override {
     return false;  // the engine's own float64 reference runs on the same cores

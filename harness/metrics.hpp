@@ -1,0 +1,97 @@
+// Hardware counters of one case: what is asked for, and what was read. docs/metrics.md.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rnnbench {
+
+enum class Device;
+
+/// A counter's value, or why there is none: never 0 because nothing was read.
+struct Metric {
+  std::optional<double> value;
+  std::string why;  // where there is no value: the reason and its mend, in one line
+
+  bool operator==(const Metric&) const = default;
+};
+
+inline Metric read_as(double value) { return {value, {}}; }
+inline Metric not_read(std::string why) { return {std::nullopt, std::move(why)}; }
+
+/// By exact name, as the profiler knows them: "dram__bytes.sum", "launch__grid_size", "cycles".
+using Metrics = std::map<std::string, Metric>;
+
+/// All launches of one kernel with one launch shape in one forward call.
+struct KernelMetrics {
+  std::string name;   // demangled
+  std::string shape;  // "64x1x1 blocks of 256x1x1", then " in clusters of 2x1x1"
+  int launches = 0;   // in one forward call: what the metrics stand for
+  int sampled = 0;    // of these, whose counters were read; the metrics are their means
+  Metrics metrics;    // gpu__time_duration.sum in ns, from activity records, among them
+
+  bool operator==(const KernelMetrics&) const = default;
+};
+
+/// Counters over time during one forward call, or several laid over one another.
+struct Timeline {
+  double interval_s = 0;                              // between points
+  int forwards = 0;                                   // that the points were collected over
+  std::map<std::string, std::vector<double>> series;  // by metric name, all of one length
+
+  bool operator==(const Timeline&) const = default;
+};
+
+/// What the pass after timing found. Its durations are those of a profiled call: never a result.
+struct Profile {
+  Metrics region;                      // one forward call as a whole, also as a graph
+  std::vector<KernelMetrics> kernels;  // the longest first, by launches × duration
+  std::string kernels_why;             // where there are none
+  std::optional<Timeline> timeline;
+  std::string timeline_why;
+  std::vector<std::string> warnings;  // what the budget cut off, what is to be read with care
+  double spent_s = 0;
+
+  bool operator==(const Profile&) const = default;
+};
+
+/// What --metrics asks for.
+struct MetricsChoice {
+  enum class Level { none, standard, full, named };
+  Level level = Level::standard;   // "default" on the command line
+  std::vector<std::string> names;  // Level::named
+
+  bool operator==(const MetricsChoice&) const = default;
+};
+
+/// "none", "default", "full" or NAME,… ; throws UsageError for an empty name.
+MetricsChoice parse_metrics_choice(const std::string& text);
+std::string to_text(const MetricsChoice& choice);
+
+/// The counters of a level on a kind of device, by exact name; of Level::named those named.
+std::vector<std::string> metric_names(const MetricsChoice& choice, Device device);
+
+/// One request to a session.
+struct ProfileRequest {
+  std::vector<std::string> metrics;
+  bool timeline = false;
+  double budget_s = 3;  // for everything; what does not fit is left out, and said
+};
+
+/// A profile in which nothing was read, for one reason.
+Profile unread(const ProfileRequest& request, const std::string& why);
+
+/// A metric that a device has, for `rnnbench list metrics`.
+struct MetricInfo {
+  std::string name;
+  std::string about;  // one line; may be empty
+};
+
+/// Those of `known` that are most like `name`, the best first, at most three.
+std::vector<std::string> nearest_metrics(std::string_view name,
+                                         const std::vector<MetricInfo>& known);
+
+}  // namespace rnnbench
