@@ -10,17 +10,17 @@ namespace rnnbench {
 
 /// max(flops_s, bytes_s, latency_s). Every term leaves out what an implementation might avoid, so
 /// that the floor stays under any time that can be measured:
-/// - flops_s: flops that the wanted outputs need, at the peak of the dtype. The peak is the measured
-///   GEMM rate; for f32 on a GPU the rate of its multiply-add units, where that is higher. With
+/// - flops_s: flops that the wanted outputs need, at the peak of the dtype: the measured rate of
+///   a GEMM, and for f32 on a GPU that of its multiply-add units, where it is higher. With
 ///   `three_tf32` (--option math=3xtf32) f32 may also be made of three tf32 products: a third of
 ///   tf32's measured rate.
-/// - bytes_s: compulsory bytes beyond the last-level cache at the measured copy bandwidth: what fits
-///   in the cache may have stayed there since the call before.
-/// - latency_s: batch rows and directions are independent chains, depth(p) steps long, each run by c
-///   units. A step of a chain costs its flops / (c × rate per unit) and, between two steps,
+/// - bytes_s: compulsory bytes beyond the last-level cache at the measured copy bandwidth: what
+///   fits in the cache may have stayed there since the call before.
+/// - latency_s: batch rows and directions are independent chains, depth(p) steps long, each run
+///   by c units. A step of a chain costs its flops / (c × rate per unit) and, between two steps,
 ///   exchange(c); products with the part of h that a unit made itself need not wait for the
-///   exchange. Hidden weights beyond what c units hold have to come in again each step, at most 64
-///   bytes a clock and unit. The cheapest c counts.
+///   exchange. Hidden weights beyond what c units hold have to come in again each step, at most
+///   64 bytes a clock and unit. The cheapest c counts.
 /// A peak that was not measured charges nothing, but with no rate for the dtype there is no floor.
 struct Floor {
   double seconds = 0;  // 0: unknown, no peaks for this device and dtype

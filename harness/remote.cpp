@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -125,6 +126,10 @@ Timed Remote::time(const std::string& key, int discard, int samples, const std::
     timed.samples.push_back({device[k], wall[k], escaped[k]});
   timed.empty_wait_s = reply.value("empty_wait_s", 0.0);
   timed.last_set = reply.at("last_set").get<int>();
+  if (std::find(sets.begin(), sets.end(), timed.last_set) == sets.end())
+    throw WorkerFailure(
+        Outcome::failed,
+        fmt::format("its last call had input set {}, which was not asked for", timed.last_set));
   timed.violation = text_or_empty(reply, "violation");
   return timed;
 }

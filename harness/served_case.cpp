@@ -217,6 +217,9 @@ std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) 
 std::optional<std::string> ServedCase::violation() const {
   for (const auto& instance : instances_)
     if (auto found = instance.violation()) return found;
+  for (const auto& set : set_buffers_)  // what inputs are compared with
+    for (const auto& kept : set)
+      if (auto found = kept.violation()) return found;
   return std::nullopt;
 }
 

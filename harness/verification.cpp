@@ -81,8 +81,9 @@ double projected_s(const Problem& problem, const TwinTimes& twins) {
   return twins.front().second + step_s(twins) * double(problem.seq - twins.front().first);
 }
 
-/// A call with no more steps than the full one is over the budget already: nobody waits for longer
-/// twins.
+/// A call with no more steps than the full one is over the budget already: longer twins are neither
+/// run nor checked. One twin alone decides only where it is as long as the full call, since the
+/// projection needs two.
 bool hopeless(const Problem& problem, const TwinTimes& twins, double budget_s) {
   const auto [seq, seconds] = twins.back();
   return seconds > budget_s && seq <= problem.seq && (twins.size() > 1 || seq == problem.seq);
@@ -92,19 +93,31 @@ void apply_budget(LiveCase& live, const Problem& problem, const TwinTimes& twins
   live.call_s = projected_s(problem, twins);
   live.expected_s = std::max(live.call_s, live.result.floor.seconds);
   if (live.call_s <= budget_s) return;
-  live.result.projected_s = live.call_s;
-  const auto source = twins.size() > 1 ? fmt::format("projected from T = {} and T = {}",
-                                                     twins.front().first, twins.back().first)
-                                       : fmt::format("as its first calls with T = {}", problem.seq);
+  const auto [short_t, short_s] = twins.front();
+  const auto [long_t, long_s] = twins.back();
+  std::string how = fmt::format("about {:.3g} s (projected from T = {} and T = {})", live.call_s,
+                                short_t, long_t);
+  if (long_t == short_t)
+    how = fmt::format("about {:.3g} s (as its first calls with T = {})", live.call_s, short_t);
+  // Noise in both calls would be multiplied by T.
+  const bool steps_seen = long_t == short_t || long_s > 1.2 * short_s || long_s <= budget_s;
+  if (!steps_seen) how = fmt::format("more than {:.3g} s (one with T = {} did)", long_s, long_t);
+  if (steps_seen) live.result.projected_s = live.call_s;
   live.end(Outcome::over_budget,
-           fmt::format("one call would take about {:.3g} s ({}), the budget is {:g} s (--budget)",
-                       live.call_s, source, budget_s));
+           fmt::format("one call would take {}, the budget is {:g} s (--budget)", how, budget_s));
 }
 
 double time_twin(LiveCase& live, Remote& worker, const ProblemData& data, const Problem& twin,
                  const RunPlan& plan) {
   load_and_make(worker, twin_key, twin, data, live, plan, "hot");
-  const double seconds = fastest_call(worker, worker.run(twin_key, 0, true, {}).wall_s);
+  double seconds = 1e30;
+  for (int call = 0; call < 2; ++call) {  // the first one may load code
+    const Ran ran = worker.run(twin_key, 0, true, {});
+    if (plan.protocol.verify && !ran.violation.empty())
+      throw Incorrect(fmt::format("twin T={}: {}", twin.seq, ran.violation));
+    seconds = std::min(seconds, ran.wall_s);
+  }
+  seconds = fastest_call(worker, seconds);
   worker.drop(twin_key);
   return seconds;
 }
@@ -119,15 +132,24 @@ void apply_budgets(const Problem& problem, std::vector<LiveCase>& cases, WorkerP
   Problem twin = problem;
   twin.seq = longer;
   std::optional<ProblemData> data;
-  for (std::size_t k = 0; k < cases.size(); ++k)
-    attempt(cases[k], pool, [&](Remote& worker) {
-      if (problem.seq > longer && projected_s(problem, times[k]) > budget_s &&
-          projected_s(twin, times[k]) <= budget_s) {
-        if (!data) data.emplace(twin_of(problem, longer), plan.protocol.seed, weights);
-        times[k].emplace_back(longer, time_twin(cases[k], worker, *data, twin, plan));
+  bool room = true;  // for the data of the longer twin, which the full call may not need
+  for (std::size_t k = 0; k < cases.size(); ++k) {
+    if (!cases[k].live) continue;
+    const bool again = problem.seq > longer && projected_s(problem, times[k]) > budget_s &&
+                       projected_s(twin, times[k]) <= budget_s;
+    if (again && room && !data) {
+      try {
+        data.emplace(twin_of(problem, longer), plan.protocol.seed + twin_seed * longer, weights);
+      } catch (const std::exception&) {
+        room = false;
       }
+    }
+    attempt(cases[k], pool, [&](Remote& worker) {
+      if (again && data)
+        times[k].emplace_back(longer, time_twin(cases[k], worker, *data, twin, plan));
       apply_budget(cases[k], problem, times[k], budget_s);
     });
+  }
 }
 
 }  // namespace

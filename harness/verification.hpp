@@ -12,8 +12,8 @@ struct RunPlan;
 
 /// Stage 1, the short twins (T in {1, 2, 5}, all outputs, two calls): everything an implementation
 /// can get wrong shows here for little time. Also estimates the time of one full call; a case whose
-/// estimate is over the budget ends as such. `mistrust` is set when this check could not have
-/// failed.
+/// estimate is over the budget ends as such, before the longer twins where a short one tells.
+/// `mistrust` is set when this check could not have failed.
 void verify_twins(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
                   const RunPlan& plan, const ReferenceMaker& reference,
                   const std::shared_ptr<const Weights>& weights, std::string& mistrust);
@@ -27,7 +27,7 @@ void verify_full(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPo
 void verify_after(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
                   const RunPlan& plan);
 
-/// Without checks: the same estimate from T = 1 and T = 5, and the same end of what is over it.
+/// Without checks: the same estimate from T = 1, 5 and 50, and the same end of what is over it.
 void apply_budget_only(const Problem& problem, std::vector<LiveCase>& cases, WorkerPool& pool,
                        const RunPlan& plan, const std::shared_ptr<const Weights>& weights);
 

@@ -46,6 +46,23 @@ TEST(External, WorkersOpenTheirDevicesAtTheSameTime) {
   EXPECT_EQ(first + second, "beginbegin");  // one after the other they would be begin, end
 }
 
+TEST(External, AWorkerThatLostCountOfItsCallsHasNotPassed) {
+  const Folder folder;
+  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string from = "\"last_set\": sets[(calls - 1) % len(sets)]";
+  ASSERT_NE(text.find(from), std::string::npos);
+  text.replace(text.find(from), from.size(), "\"last_set\": 7");
+  std::ofstream(folder.path() / "worker.py") << text;
+  const auto run = run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine " +
+                               fast + out_flag(folder) + "--external mine='python3 " +
+                               (folder.path() / "worker.py").string() + "'");
+  EXPECT_EQ(run.code, 1) << run.output;
+  const auto one = cases_in(folder.path()).at(0);
+  EXPECT_EQ(one.at("outcome"), "failed");
+  EXPECT_EQ(one.at("reason"), "its last call had input set 7, which was not asked for");
+}
+
 TEST(External, ADeviceThatCannotBeOpenedIsThatCasesOutcome) {
   const Folder folder;
   write_worker(folder.path() / "worker.py", "        raise ValueError('the fan fell off')\n");

@@ -130,8 +130,9 @@ TEST(Floor, f32_of_three_tf32_products_may_be_as_fast_as_those) {
   EXPECT_NEAR(floor_of(p, d, m, true).flops_s, flops(p) / 100e12, 1e-15);
   m.gemm_flops_per_s["tf32"] = 30e12;  // slower than the f32 units
   EXPECT_NEAR(floor_of(p, d, m, true).flops_s, flops(p) / 25.6e12, 1e-15);
-  const Problem f16 = parse_id("gru_b512_t100_i64_h64_l1_f16");
-  EXPECT_EQ(floor_of(f16, d, m, true), Floor{});  // only f32 is made of them
+  const Problem f16 = parse_id("gru_b512_t100_i64_h64_l1_f16");  // only f32 is made of them
+  m.gemm_flops_per_s["f16"] = 1e12, m.gemm_flops_per_s["tf32"] = 300e12;
+  EXPECT_EQ(floor_of(f16, d, m, true), floor_of(f16, d, m));
 }
 
 TEST(Floor, steps_that_no_output_needs_are_not_charged) {

@@ -47,6 +47,7 @@ enum class Mistake {
   ignores_h0_without_output,
   not_for_this,
   slow,
+  slow_always,
   slow_start
 };
 
@@ -92,7 +93,8 @@ class Animal final : public Kernel {
     if (mistake_ == Mistake::crash) std::raise(SIGSEGV);
     if (mistake_ == Mistake::abort_after_first && calls_ > 1) std::abort();
     while (mistake_ == Mistake::hang) std::this_thread::sleep_for(std::chrono::seconds(1));
-    if (mistake_ == Mistake::slow) wait_ms(40 * p_.seq);
+    if (mistake_ == Mistake::slow) wait_ms(20 * p_.seq);
+    if (mistake_ == Mistake::slow_always) wait_ms(30);
     if (mistake_ == Mistake::slow_start) wait_ms(5 * std::min<std::int64_t>(p_.seq, 5));
     if (mistake_ == Mistake::stale) return true;
     if (mistake_ == Mistake::lazy && calls_ > 20) return true;
@@ -379,6 +381,7 @@ ANIMAL(lazy);
 ANIMAL(ignores_h0_without_output);
 ANIMAL(not_for_this);
 ANIMAL(slow);
+ANIMAL(slow_always);
 ANIMAL(slow_start);
 
 }  // namespace
