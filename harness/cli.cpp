@@ -133,6 +133,11 @@ CLI::Option_group* add_protocol(CLI::App& app, CommandLine& line, Texts& texts) 
       ->check(whole_number());
   group->add_option("--bitwise", line.bitwise, "repeats that must agree bit for bit")
       ->check(CLI::Range(0, 100000));
+  group->add_option("--metrics", p.metrics,
+                    "counters after timing: none, default, full or NAME,… (default; rnnbench list "
+                    "metrics)");
+  group->add_option("--metrics-budget", p.metrics_budget_s, "seconds for them a case (3)")
+      ->check(finite(false));
   group->add_flag("--dry-run", line.dry_run, "list the cases and stop");
   return group;
 }
@@ -200,6 +205,7 @@ void take_texts(CommandLine& line, const Texts& texts) {
   if ((line.tune || line.command == Command::tune) && line.options.contains("config"))
     throw UsageError(
         "--option config=…: tuning chooses the config itself; leave out the one or the other");
+  if (line.protocol.metrics) parse_metrics_choice(*line.protocol.metrics);
   if (texts.no_verify && texts.verify_only)
     throw UsageError("--verify-only and --no-verify leave nothing to do");
   if (!line.save_tensors.empty() && (texts.no_verify || line.profile))
@@ -270,9 +276,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   add_tune_seed(*protocol, line);
   add_output(app, line, texts);
   auto* tune = add_tune(app, line, texts);
-  auto* list = app.add_subcommand("list", "scenarios, implementations and devices");
+  auto* list = app.add_subcommand("list", "scenarios, implementations, devices and metrics");
   list->add_option("what", line.list_what)
-      ->check(CLI::IsMember({"all", "scenarios", "impls", "devices"}));
+      ->check(CLI::IsMember({"all", "scenarios", "impls", "devices", "metrics"}));
+  list->add_option("--filter", line.filter, "of metrics: regular expression on their names");
+  list->add_option("--device", texts.devices, "of metrics: cpu, cuda or cuda:N")->delimiter(',');
   list->add_option("--plugin", line.plugins);
   auto* doctor = app.add_subcommand("doctor", "what this machine has, and its measured ceilings");
   doctor->add_flag("--calibrate", line.calibrate, "measure the ceilings again, and keep them");

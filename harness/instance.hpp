@@ -43,6 +43,8 @@ class Instance {
 
   void make(const Impl& impl, const Options& options, bool graph);
   Kernel& kernel() const { return *launched_; }
+  /// What a graph was recorded from; without a graph the same.
+  Kernel& recorded() const { return *kernel_; }
   std::string note() const { return kernel_ ? kernel_->note() : std::string(); }
   GuardedBuffer& buffer(std::size_t index) { return buffers_[index]; }
   GuardedBuffer& buffer(std::string_view name);

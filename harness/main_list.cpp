@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <regex>
+
 #include "harness/main.hpp"
 
 namespace rnnbench {
@@ -34,6 +36,37 @@ void list_devices(const Catalog& catalog) {
   }
 }
 
+/// What the device's profiler can count. Returns the exit code.
+int list_metrics(const CommandLine& line, Catalog& catalog) {
+  DeviceChoice device;
+  if (!line.devices.empty())
+    device = line.devices.front();
+  else if (catalog.device(Device::cuda, 0))
+    device.kind = Device::cuda;
+  std::regex wanted;
+  try {
+    wanted.assign(line.filter);
+  } catch (const std::regex_error& error) {
+    throw UsageError(fmt::format("--filter '{}': {}", line.filter, error.what()));
+  }
+  std::string why = fmt::format("no module for {} is loaded", name(device.kind));
+  std::vector<MetricInfo> known;
+  for (std::size_t k = 0; k < catalog.providers().size(); ++k) {
+    if (catalog.providers()[k].name != name(device.kind)) continue;
+    if (auto worker = catalog.take_describer(k))
+      known = worker->known_metrics(device.kind, device.index, why);
+  }
+  if (known.empty()) {
+    fmt::print(stderr, "rnnbench: {}:{}: {}\n", name(device.kind), device.index, why);
+    return 1;
+  }
+  fmt::print("metrics of {}:{} (--metrics NAME,NAME)\n", name(device.kind), device.index);
+  for (const auto& metric : known)
+    if (line.filter.empty() || std::regex_search(metric.name, wanted))
+      fmt::print("  {:<60} {}\n", metric.name, metric.about);
+  return 0;
+}
+
 }  // namespace
 
 int list_command(const CommandLine& line) {
@@ -43,7 +76,8 @@ int list_command(const CommandLine& line) {
   CatalogOptions options;
   options.plugins = line.plugins;
   options.external = line.external;
-  const Catalog catalog(options);
+  Catalog catalog(options);
+  if (what == "metrics") return list_metrics(line, catalog);
   if (what == "all" || what == "impls") list_impls(catalog);
   if (what == "all" || what == "devices") list_devices(catalog);
   return 0;

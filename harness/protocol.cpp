@@ -86,4 +86,60 @@ void from_json(const Json& json, Peaks& p) {
   json.at("how").get_to(p.how);
 }
 
+void to_json(Json& json, const Metric& metric) {
+  if (metric.value)
+    json = *metric.value;
+  else
+    json = {{"why", metric.why}};
+}
+
+void from_json(const Json& json, Metric& metric) {
+  if (json.is_number())
+    metric = read_as(json.get<double>());
+  else
+    metric = not_read(json.is_object() ? json.value("why", "no reason given") : "no number");
+}
+
+void to_json(Json& json, const KernelMetrics& kernel) {
+  json = {{"name", kernel.name},
+          {"shape", kernel.shape},
+          {"launches", kernel.launches},
+          {"sampled", kernel.sampled},
+          {"metrics", kernel.metrics}};
+}
+
+void from_json(const Json& json, KernelMetrics& kernel) {
+  json.at("name").get_to(kernel.name);
+  kernel.shape = json.value("shape", "");
+  kernel.launches = json.value("launches", 0);
+  kernel.sampled = json.value("sampled", 0);
+  kernel.metrics = json.value("metrics", Metrics{});
+}
+
+void to_json(Json& json, const Profile& profile) {
+  json = {{"region", profile.region},           {"kernels", profile.kernels},
+          {"kernels_why", profile.kernels_why}, {"timeline_why", profile.timeline_why},
+          {"warnings", profile.warnings},       {"spent_s", profile.spent_s}};
+  if (profile.timeline)
+    json["timeline"] = {{"interval_s", profile.timeline->interval_s},
+                        {"forwards", profile.timeline->forwards},
+                        {"series", profile.timeline->series}};
+}
+
+void from_json(const Json& json, Profile& profile) {
+  profile.region = json.value("region", Metrics{});
+  profile.kernels = json.value("kernels", std::vector<KernelMetrics>{});
+  profile.kernels_why = json.value("kernels_why", "");
+  profile.timeline_why = json.value("timeline_why", "");
+  profile.warnings = json.value("warnings", std::vector<std::string>{});
+  profile.spent_s = json.value("spent_s", 0.0);
+  if (!json.contains("timeline")) return;
+  const Json& timeline = json.at("timeline");
+  profile.timeline.emplace();
+  profile.timeline->interval_s = timeline.at("interval_s").get<double>();
+  profile.timeline->forwards = timeline.value("forwards", 1);
+  profile.timeline->series =
+      timeline.at("series").get<std::map<std::string, std::vector<double>>>();
+}
+
 }  // namespace rnnbench

@@ -43,6 +43,11 @@ void to_json(Json& json, const Candidate& candidate);
 void from_json(const Json& json, Candidate& candidate);
 void to_json(Json& json, const DeviceInfo& info);
 void from_json(const Json& json, DeviceInfo& info);
+/// A metric: its value, or {"why": reason}.
+void to_json(Json& json, const Metric& metric);
+void from_json(const Json& json, Metric& metric);
+void to_json(Json& json, const Profile& profile);
+void from_json(const Json& json, Profile& profile);
 void to_json(Json& json, const Peaks& peaks);
 void from_json(const Json& json, Peaks& peaks);
 

@@ -139,6 +139,27 @@ void Remote::fetch(const std::string& key, const std::vector<TensorPlace>& place
 }
 
 void Remote::profile(const std::string& key) { ask({{"op", "profile"}, {"case", key}}); }
+Profile Remote::metrics(const std::string& key, const ProfileRequest& request) {
+  return ask({{"op", "metrics"},
+              {"case", key},
+              {"metrics", request.metrics},
+              {"timeline", request.timeline},
+              {"budget_s", request.budget_s}})
+      .at("profile")
+      .get<Profile>();
+}
+
+std::vector<MetricInfo> Remote::known_metrics(Device device, int index, std::string& why) {
+  const Json reply =
+      ask({{"op", "known_metrics"}, {"device", std::string(name(device))}, {"index", index}});
+  why = reply.value("why", "");
+  std::vector<MetricInfo> known;
+  for (const auto& [metric, about] :
+       reply.at("metrics").get<std::vector<std::pair<std::string, std::string>>>())
+    known.push_back({metric, about});
+  return known;
+}
+
 void Remote::drop(const std::string& key) { ask({{"op", "drop"}, {"case", key}}); }
 
 std::vector<std::pair<std::string, std::string>> Remote::state() {

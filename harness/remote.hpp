@@ -69,6 +69,9 @@ class Remote {
              const std::vector<int>& sets);
   void fetch(const std::string& key, const std::vector<TensorPlace>& places);
   void profile(const std::string& key);
+  Profile metrics(const std::string& key, const ProfileRequest& request);
+  /// The metrics of a device; when empty, `why` says what is missing.
+  std::vector<MetricInfo> known_metrics(Device device, int index, std::string& why);
   void drop(const std::string& key);
   std::vector<std::pair<std::string, std::string>> state();
   Peaks calibrate();

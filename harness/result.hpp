@@ -85,6 +85,7 @@ struct CaseResult {
   Floor floor;
   std::vector<std::pair<std::string, std::string>> device_state;  // clocks, throttling
   std::vector<std::string> warnings;
+  std::optional<Profile> profile;  // counters, from a pass of its own after timing
 
   bool operator==(const CaseResult&) const = default;
 };
@@ -112,6 +113,8 @@ struct Protocol {
   bool measure = true;  // false: --verify-only
   int bitwise = 0;      // repeats that must agree bit for bit
   std::optional<double> rtol, atol;
+  std::string metrics = "default";  // --metrics: none, default, full or names
+  double metrics_budget_s = 3;      // of a case's pass for them
 
   bool operator==(const Protocol&) const = default;
 };

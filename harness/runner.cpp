@@ -8,6 +8,7 @@
 #include "harness/floor.hpp"
 #include "harness/measure.hpp"
 #include "harness/npy.hpp"
+#include "harness/profiling.hpp"
 #include "harness/verification.hpp"
 #include "harness/words.hpp"
 
@@ -27,6 +28,7 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   if (p.rtol) line += fmt::format(" --rtol {:g}", *p.rtol);
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
   if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
+  if (p.metrics != Protocol().metrics) line += " --metrics " + p.metrics;
   if (live.result.config_source == ConfigSource::model) line += " --no-tuned";
   line += plan.more_flags;
   for (const auto& [key, value] : live.options)
@@ -173,6 +175,7 @@ class ProblemRun {
     if (plan_.protocol.verify) verify_after(data, cases_, pool_, plan_);
     for (auto& live : cases_)
       if (live.live) summarize_samples(live);
+    collect_metrics(cases_, pool_, plan_);
   }
 
   void make_unverified(const ProblemData& data) {

@@ -66,6 +66,8 @@ void apply(const ProtocolOverrides& over, ProtocolOverrides& base) {
   take(over.timeout_s, base.timeout_s);
   take(over.cache, base.cache);
   take(over.graph, base.graph);
+  take(over.metrics, base.metrics);
+  take(over.metrics_budget_s, base.metrics_budget_s);
 }
 
 /// The problems of all included files, each once; variants and overrides apply to each file.
@@ -97,6 +99,8 @@ void apply(const ProtocolOverrides& overrides, Protocol& protocol) {
   protocol.timeout_s = overrides.timeout_s.value_or(protocol.timeout_s);
   protocol.cache = overrides.cache.value_or(protocol.cache);
   protocol.graph = overrides.graph.value_or(protocol.graph);
+  protocol.metrics = overrides.metrics.value_or(protocol.metrics);
+  protocol.metrics_budget_s = overrides.metrics_budget_s.value_or(protocol.metrics_budget_s);
 }
 
 Scenario load_scenario(const std::filesystem::path& file, Device device, bool quick,

@@ -16,7 +16,8 @@ namespace rnnbench {
 struct ProtocolOverrides {
   std::optional<int> rounds, warmup;
   std::optional<double> min_time_s, budget_s, timeout_s;
-  std::optional<std::string> cache;
+  std::optional<std::string> cache, metrics;
+  std::optional<double> metrics_budget_s;
   std::optional<bool> graph;
 };
 void apply(const ProtocolOverrides& overrides, Protocol& protocol);

@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+#include "harness/error.hpp"
+#include "harness/metrics.hpp"
 #include "harness/toml.hpp"
 #include "harness/words.hpp"
 
@@ -151,7 +153,8 @@ ZipTable zip_table(const TomlNode& node, Places& places) {
 
 ProtocolOverrides protocol(const TomlNode& node) {
   ProtocolOverrides result;
-  table(node, {"repetitions", "warmup", "min_time", "budget", "timeout", "cache", "graph"});
+  table(node, {"repetitions", "warmup", "min_time", "budget", "timeout", "cache", "graph",
+               "metrics", "metrics_budget"});
   for (const auto& entry : node.children) {
     if (entry.key == "repetitions") result.rounds = count(entry, 1);
     if (entry.key == "warmup") result.warmup = count(entry, 0);
@@ -159,6 +162,15 @@ ProtocolOverrides protocol(const TomlNode& node) {
     if (entry.key == "budget") result.budget_s = seconds(entry, false);
     if (entry.key == "timeout") result.timeout_s = seconds(entry, false);
     if (entry.key == "graph") result.graph = flag(entry);
+    if (entry.key == "metrics_budget") result.metrics_budget_s = seconds(entry, false);
+    if (entry.key == "metrics") {
+      result.metrics = text(entry);
+      try {
+        parse_metrics_choice(entry.text);
+      } catch (const UsageError&) {
+        require(false, entry, "none, default, full or names of metrics, comma-separated");
+      }
+    }
     if (entry.key == "cache") {
       result.cache = text(entry);
       require(entry.text == "hot" || entry.text == "cold" || entry.text == "rotate", entry,

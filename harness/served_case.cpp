@@ -241,6 +241,14 @@ void ServedCase::fetch(const std::vector<TensorPlace>& places) {
   }
 }
 
+Profile ServedCase::metrics(const ProfileRequest& request) {
+  Instance& instance = instances_.front();
+  use_set(instance, 0);
+  instance.reset_state();
+  session_.synchronize();
+  return session_.profile(instance.kernel(), instance.recorded(), request);
+}
+
 void ServedCase::profile() {
   session_.synchronize();
   instances_.front().kernel().launch(session_.stream());

@@ -49,6 +49,8 @@ class ServedCase {
   std::optional<std::string> violation() const;
   void fetch(const std::vector<TensorPlace>& places);
   void profile();  // one call, nothing else, for outside profilers
+  /// Counters, in calls after those that were timed.
+  Profile metrics(const ProfileRequest& request);
 
  private:
   void load_weights(Instance& instance);

@@ -25,6 +25,7 @@ std::vector<CaseResult> measured(const RunPlan& plan, const PlannedCase& planned
   RunPlan all = plan;
   all.order_seed = seed;
   all.protocol.verify = all.protocol.measure = true;
+  all.protocol.metrics = "none";
   all.protocol.rtol.reset(), all.protocol.atol.reset();  // what is kept must pass any run's check
   all.profile = false;
   all.save_tensors.clear();

@@ -203,6 +203,25 @@ class Worker {
     return Json::object();
   }
 
+  Json metrics(const Json& request) {
+    ProfileRequest wanted;
+    wanted.metrics = request.value("metrics", wanted.metrics);
+    wanted.timeline = request.value("timeline", false);
+    wanted.budget_s = request.value("budget_s", wanted.budget_s);
+    return {{"profile", case_of(request).metrics(wanted)}};
+  }
+
+  Json known_metrics(const Json& request) {
+    const auto kind = request.at("device") == "cuda" ? Device::cuda : Device::cpu;
+    const Backend* backend = Registry::instance().backend(kind);
+    std::string why = "no backend for this device is loaded";
+    Json known = Json::array();
+    if (backend && backend->metrics)
+      for (const auto& metric : backend->metrics(request.value("index", 0), why))
+        known.push_back({metric.name, metric.about});
+    return {{"metrics", known}, {"why", known.empty() ? why : ""}};
+  }
+
   Json drop(const Json& request) {
     cases_.erase(request.at("case").get<std::string>());
     return Json::object();
@@ -269,14 +288,23 @@ class Worker {
 };
 
 const std::map<std::string, Worker::Operation> Worker::operations{
-    {"describe", &Worker::describe},   {"supports", &Worker::supports},
-    {"open", &Worker::open},           {"load", &Worker::load},
-    {"make", &Worker::make},           {"run", &Worker::run},
-    {"time", &Worker::time},           {"fetch", &Worker::fetch},
-    {"profile", &Worker::profile},     {"drop", &Worker::drop},
-    {"state", &Worker::state},         {"calibrate", &Worker::calibrate},
-    {"reference", &Worker::reference}, {"candidates", &Worker::candidates},
-    {"libraries", &Worker::libraries}};
+    {"describe", &Worker::describe},
+    {"supports", &Worker::supports},
+    {"open", &Worker::open},
+    {"load", &Worker::load},
+    {"make", &Worker::make},
+    {"run", &Worker::run},
+    {"time", &Worker::time},
+    {"fetch", &Worker::fetch},
+    {"profile", &Worker::profile},
+    {"drop", &Worker::drop},
+    {"state", &Worker::state},
+    {"calibrate", &Worker::calibrate},
+    {"reference", &Worker::reference},
+    {"candidates", &Worker::candidates},
+    {"libraries", &Worker::libraries},
+    {"metrics", &Worker::metrics},
+    {"known_metrics", &Worker::known_metrics}};
 
 /// Replies go to a copy of standard output; standard output itself becomes standard error.
 std::FILE* take_standard_output() {

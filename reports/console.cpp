@@ -97,7 +97,8 @@ void write_section(Console& console, const Section& s) {
     console.line((cells[0].empty() ? "    " : mark) + console.paint(color, aligned(cells, widths)) +
                  console.paint(color_of(row.result->outcome), cells[outcome_cell]));
     if (k < s.rows.size())
-      for (const auto& remark : remarks(*row.result)) console.wrapped(remark, 6, dim);
+      for (const auto& lines : {remarks(*row.result), metric_lines(row)})
+        for (const auto& remark : lines) console.wrapped(remark, 6, dim);
   }
   console.line();
 }
@@ -110,6 +111,7 @@ void write_console(std::ostream& out, const RunResult& run, const ConsoleStyle& 
   for (const Section& s : all) write_section(console, s);
   console.wrapped(conclusion(run, all), 0);
   if (!run.warning.empty()) console.wrapped(clean(run.warning), 0);
+  if (const auto note = counters_note(run); !note.empty()) console.wrapped(clean(note), 0, dim);
   if (style.files.empty()) return;
   std::string files = "Written:";
   for (const auto& file : style.files) files.append(" ").append(clean(file.string()));

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <ostream>
+#include <set>
 #include <utility>
 
 #include "reports/summary.hpp"
@@ -58,7 +59,8 @@ void add_summary(std::vector<Field>& fields, const Summary* time) {
 }
 
 /// `derived`: what this row is called where it repeats another one.
-std::vector<Field> fields_of(const Section& s, const Row& row, const char* derived) {
+std::vector<Field> fields_of(const Section& s, const Row& row, const char* derived,
+                             const std::set<std::string>& metrics) {
   const CaseResult& c = *row.result;
   const bool has_floor = c.floor.seconds > 0;
   std::vector<Field> f{{"scenario", c.scenario}, {"problem", s.problem_id},
@@ -96,6 +98,11 @@ std::vector<Field> fields_of(const Section& s, const Row& row, const char* deriv
   f.emplace_back("config_note", c.config_note);
   f.emplace_back("derived", derived);
   f.emplace_back("reproduce", c.reproduce);
+  for (const auto& metric : metrics) {
+    const auto* region = c.profile ? &c.profile->region : nullptr;
+    const auto found = region ? region->find(metric) : Metrics::const_iterator{};
+    f.emplace_back(metric, region && found != region->end() ? text(found->second.value) : "");
+  }
   return f;
 }
 
@@ -109,12 +116,16 @@ void write_line(std::ostream& out, const std::vector<Field>& fields, Part part) 
 }  // namespace
 
 void write_csv(std::ostream& out, const RunResult& run) {
+  std::set<std::string> metrics;  // of any case's region: a column each, after all others
+  for (const CaseResult& c : run.cases)
+    if (c.profile)
+      for (const auto& [metric, _] : c.profile->region) metrics.insert(metric);
   bool first = true;
   for (const Section& s : sections(run)) {
     std::vector<Row> rows = s.rows;
     if (s.best_cudnn) rows.push_back(*s.best_cudnn);
     for (std::size_t k = 0; k < rows.size(); ++k) {
-      const auto fields = fields_of(s, rows[k], k < s.rows.size() ? "" : "best cuDNN");
+      const auto fields = fields_of(s, rows[k], k < s.rows.size() ? "" : "best cuDNN", metrics);
       if (std::exchange(first, false))
         write_line(out, fields, [](const Field& f) { return f.first; });
       write_line(out, fields, [](const Field& f) { return std::string_view(f.second); });

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
@@ -67,9 +68,12 @@ std::vector<fs::path> write_reports(const RunResult& run, const fs::path& folder
   using Writer = void (*)(std::ostream&, const RunResult&);
   std::vector<std::pair<fs::path, Writer>> work;
   for (const auto& format : formats) {
-    if (format == "json")
+    if (format == "json") {
       work.emplace_back(folder / "results.json", write_json);
-    else if (format == "csv")
+      if (std::any_of(run.cases.begin(), run.cases.end(),
+                      [](const CaseResult& c) { return c.profile.has_value(); }))
+        work.emplace_back(folder / "metrics.json", write_metrics_json);
+    } else if (format == "csv")
       work.emplace_back(folder / "results.csv", write_csv);
     else if (format == "md")
       work.emplace_back(folder / "report.md", write_markdown);

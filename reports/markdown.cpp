@@ -70,9 +70,10 @@ void write_section(std::ostream& out, const Section& s) {
   }
   out << '\n';
   for (const Row& row : s.rows)
-    for (const auto& remark : remarks(*row.result))
-      out << fmt::format("- {} {}: {}\n", code(row.label), name(row.result->outcome),
-                         escaped(remark));
+    for (const auto& lines : {remarks(*row.result), metric_lines(row)})
+      for (const auto& remark : lines)
+        out << fmt::format("- {} {}: {}\n", code(row.label), name(row.result->outcome),
+                           escaped(remark));
   out << '\n';
 }
 

@@ -40,6 +40,16 @@ double number(const Json& json) {
   return json.get<double>();
 }
 
+Json metric(const Metric& metric) {
+  if (metric.value) return number(*metric.value);
+  return {{"value", nullptr}, {"why", metric.why}};
+}
+
+Metric metric(const Json& json) {
+  if (json.is_object()) return not_read(json.at("why").get<std::string>());
+  return read_as(number(json));
+}
+
 Json sample_columns(const std::vector<TimedSample>& samples) {
   Json round = Json::array(), seconds = Json::array(), wall = Json::array();
   for (const TimedSample& s : samples) {

@@ -56,6 +56,24 @@ void fields(A& a, Is<Verification> auto& v) {
 }
 
 template <class A>
+void fields(A& a, Is<KernelMetrics> auto& k) {
+  a("name", k.name), a("shape", k.shape), a("launches", k.launches), a("sampled", k.sampled);
+  a("metrics", k.metrics);
+}
+
+template <class A>
+void fields(A& a, Is<Timeline> auto& t) {
+  a("interval_s", t.interval_s), a("forwards", t.forwards), a("series", t.series);
+}
+
+template <class A>
+void fields(A& a, Is<Profile> auto& p) {
+  a("region", p.region), a("kernels", p.kernels), a("kernels_why", p.kernels_why);
+  a("timeline", p.timeline), a("timeline_why", p.timeline_why), a("warnings", p.warnings);
+  a("spent_s", p.spent_s);
+}
+
+template <class A>
 void fields(A& a, Is<CaseResult> auto& c) {
   a("scenario", c.scenario), a("problem", c.problem), a("device", c.device);
   a("impl", c.impl), a("peer", c.peer), a("mode", c.mode), a("cache", c.cache);
@@ -64,7 +82,7 @@ void fields(A& a, Is<CaseResult> auto& c) {
   a.later("config_note", c.config_note);
   a("verification", c.verification), a("setup_s", c.setup_s), a("projected_s", c.projected_s);
   a("time", c.time), a("wall", c.wall), a("floor", c.floor), a("device_state", c.device_state);
-  a("warnings", c.warnings), a("samples", c.samples);
+  a("warnings", c.warnings), a("samples", c.samples), a.later("profile", c.profile);
 }
 
 template <class A>
@@ -92,6 +110,7 @@ void fields(A& a, Is<Protocol> auto& p) {
   a("budget_s", p.budget_s), a("timeout_s", p.timeout_s), a("cache", p.cache);
   a("graph", p.graph), a("seed", p.seed), a("verify", p.verify), a("measure", p.measure);
   a("bitwise", p.bitwise), a("rtol", p.rtol), a("atol", p.atol);
+  a.later("metrics", p.metrics, "none"), a.later("metrics_budget_s", p.metrics_budget_s);
 }
 
 template <class A>
@@ -142,6 +161,8 @@ void read_word(const std::string& text, ConfigSource& value);
 
 Json number(double value);  // JSON has no nan and no inf: they are strings
 double number(const Json& json);
+Json metric(const Metric& metric);  // its value, or {"value": null, "why": reason}
+Metric metric(const Json& json);
 Json sample_columns(const std::vector<TimedSample>& samples);  // three arrays: short and plottable
 std::vector<TimedSample> sample_columns(const Json& json);
 
@@ -155,7 +176,7 @@ struct Encoder {
     json[key] = encode(value);
   }
   template <class T>
-  void later(const char* key, const T& value) {
+  void later(const char* key, const T& value, const char* = nullptr) {
     (*this)(key, value);
   }
 };
@@ -176,6 +197,8 @@ Json encode(const T& value) {
     Json json = Json::object();
     for (const auto& [key, part] : value) json[key] = encode(part);
     return json;
+  } else if constexpr (std::same_as<T, Metric>) {
+    return metric(value);
   } else if constexpr (std::same_as<T, std::vector<TimedSample>>) {
     return sample_columns(value);
   } else if constexpr (is_vector<T>) {
@@ -204,10 +227,16 @@ struct Decoder {
       throw UsageError(fmt::format("{}: {}", key, e.what()));
     }
   }
-  /// A field that files of this version have only since it was added: absent, it keeps its default.
+  /// A field that files of this version have only since it was added: absent, it keeps its default,
+  /// or has the value that was the only one then.
   template <class T>
   void later(const char* key, T& value) {
     if (json.contains(key)) (*this)(key, value);
+  }
+  template <class T>
+  void later(const char* key, T& value, const char* before) {
+    value = before;
+    later(key, value);
   }
 };
 
@@ -226,6 +255,8 @@ void decode(const Json& json, T& value) {
     decode(json.at(0), value.first), decode(json.at(1), value.second);
   } else if constexpr (is_map<T>) {
     for (const auto& [key, part] : json.items()) decode(part, value[key]);
+  } else if constexpr (std::same_as<T, Metric>) {
+    value = metric(json);
   } else if constexpr (std::same_as<T, std::vector<TimedSample>>) {
     value = sample_columns(json);
   } else if constexpr (is_vector<T>) {

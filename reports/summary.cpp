@@ -191,6 +191,50 @@ std::string config_line(const CaseResult& c) {
 
 }  // namespace
 
+std::vector<std::string> metric_lines(const Row& row) {
+  if (!row.fastest || !row.result->profile) return {};
+  const Metrics& region = row.result->profile->region;
+  std::string line;
+  const auto add = [&](const char* metric, const auto& words) {
+    const auto found = region.find(metric);
+    if (found == region.end() || !found->second.value) return;
+    line += (line.empty() ? "counters of one call: " : ", ") + words(*found->second.value);
+  };
+  const auto share = [](const char* what) {
+    return [what](double percent) { return fmt::format("{} {:.3g} %", what, percent); };
+  };
+  const auto amount = [](const char* what, const char* unit) {
+    return [what, unit](double value) {
+      return fmt::format("{} {}", format_amount(value, unit), what);
+    };
+  };
+  add("sm__throughput.avg.pct_of_peak_sustained_elapsed", share("SM throughput"));
+  add("sm__warps_active.avg.pct_of_peak_sustained_active", share("warps active"));
+  add("dram__throughput.avg.pct_of_peak_sustained_elapsed", share("DRAM throughput"));
+  add("dram__bytes_read.sum", amount("read", "B"));
+  add("lts__t_sector_hit_rate.pct", share("L2 hits"));
+  add("rnnbench__kernel_launches",
+      [](double count) { return fmt::format("{:.0f} kernel launches", count); });
+  add("instructions", amount("instructions", ""));
+  add("instructions-per-cycle",
+      [](double value) { return fmt::format("{:.3g} instructions per cycle", value); });
+  add("cache-misses", amount("cache misses", ""));
+  add("task-clock", [](double value) { return format_seconds(1e-9 * value) + " of core time"; });
+  return line.empty() ? std::vector<std::string>{} : std::vector{line};
+}
+
+std::string counters_note(const RunResult& run) {
+  std::string why;
+  for (const CaseResult& result : run.cases) {
+    if (!result.profile) continue;
+    for (const auto& [name, metric] : result.profile->region) {
+      if (metric.value) return {};
+      if (why.empty()) why = metric.why;
+    }
+  }
+  return why.empty() ? "" : "No counters: " + why + ".";
+}
+
 std::vector<std::string> remarks(const CaseResult& c) {
   std::vector<std::string> lines;
   if (const auto config = config_line(c); !config.empty()) lines.push_back(config);

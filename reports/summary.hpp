@@ -51,6 +51,12 @@ RowText text_of(const Row& row);
 /// as one), its warnings.
 std::vector<std::string> remarks(const CaseResult& result);
 
+/// What a row's counters say in short, where it is the fastest: "counters: SM 20.1 % busy, ...".
+std::vector<std::string> metric_lines(const Row& row);
+
+/// Why no case has any counter, where that is so; "" otherwise, and where none were asked for.
+std::string counters_note(const RunResult& run);
+
 /// "24.2 GFLOP, 12.3 MB"
 std::string work_line(const Problem& p);
 

@@ -26,6 +26,10 @@ void write_json(std::ostream& out, const RunResult& run);
 /// One row per case, RFC 4180; times in seconds.
 void write_csv(std::ostream& out, const RunResult& run);
 
+/// Counters alone, one object a case: kernel → metric → value, the region beside them; what has no
+/// value is null, with its reason under "why". docs/metrics.md.
+void write_metrics_json(std::ostream& out, const RunResult& run);
+
 /// For a pull request: the tables, why cases failed, the machine, and how to run it again.
 void write_markdown(std::ostream& out, const RunResult& run);
 
@@ -33,9 +37,9 @@ void write_markdown(std::ostream& out, const RunResult& run);
 RunResult parse_json(std::string_view text, const std::string& source);
 RunResult read_json(const std::filesystem::path& file);
 
-/// Writes the formats (json, csv, md) to `folder`, made where it is missing, as results.json,
-/// results.csv and report.md; gives back the files. Each appears whole or not at all. Other formats
-/// throw UsageError; what the system refuses, Error.
+/// Writes the formats (json, csv, md) to `folder`, made where it is missing, as results.json (and
+/// where a case has counters metrics.json), results.csv and report.md; gives back the files. Each
+/// appears whole or not at all. Other formats throw UsageError; what the system refuses, Error.
 std::vector<std::filesystem::path> write_reports(const RunResult& run,
                                                  const std::filesystem::path& folder,
                                                  const std::vector<std::string>& formats);
