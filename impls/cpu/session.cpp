@@ -8,11 +8,20 @@
 
 #include "harness/impl.hpp"
 #include "impls/common/cpu_backend.hpp"
+#include "impls/common/perf_counters.hpp"
 #include "impls/common/scratch.hpp"
 #include "impls/common/team.hpp"
 
 namespace rnnbench {
 namespace {
+
+constexpr const char* callgrind = "callgrind";
+
+std::vector<MetricInfo> cpu_metrics(int, std::string&) {
+  auto all = perf_counters();
+  all.push_back({callgrind, "instructions of all threads, counted by valgrind in a process apart"});
+  return all;
+}
 
 class CpuSession final : public Session {
  public:
@@ -71,8 +80,26 @@ class CpuSession final : public Session {
   }
   Peaks calibrate() override { return cpu_calibrate(info_, threads_); }
   std::vector<std::pair<std::string, std::string>> state() override { return cpu_state(); }
-  Profile profile(Kernel&, Kernel&, const ProfileRequest& request) override {
-    return unread(request, "counters of a CPU are not read yet");
+  Profile profile(Kernel& call, Kernel&, const ProfileRequest& request) override {
+    const auto start = std::chrono::steady_clock::now();
+    const auto forward = [&call] { call.launch(nullptr); };
+    Profile profile;
+    profile.kernels_why = "a CPU call has no kernels: see the region";
+    profile.timeline_why = "a CPU's counters are not read over time: see the region";
+    auto events = request.metrics;
+    const auto instructions = std::remove(events.begin(), events.end(), callgrind);
+    const bool by_callgrind = instructions != events.end();
+    events.erase(instructions, events.end());
+    // Half: counters that found no time are then left out with a reason, rather than overrun it.
+    if (!events.empty()) {
+      PerfCounts counts = count_events(forward, events, request.budget_s / 2, system_perf_api());
+      profile.region = std::move(counts.metrics);
+      profile.warnings = std::move(counts.warnings);
+    }
+    if (by_callgrind) profile.region[callgrind] = collect_callgrind(forward);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    profile.spent_s = spent.count();
+    return profile;
   }
   bool reference(const Problem&, const std::vector<const float*>&,
                  const std::vector<double*>&) override {
@@ -92,7 +119,8 @@ RNNBENCH_BACKEND({.kind = Device::cpu,
                   .list = [](std::string&) -> std::vector<DeviceInfo> { return {cpu_device()}; },
                   .open = [](const SessionOptions& options) -> std::unique_ptr<Session> {
                     return std::make_unique<CpuSession>(options);
-                  }});
+                  },
+                  .metrics = cpu_metrics});
 
 }  // namespace
 }  // namespace rnnbench
