@@ -10,13 +10,16 @@ namespace rnnbench {
 
 /// max(flops_s, bytes_s, latency_s). Every term leaves out what an implementation might avoid, so
 /// that the floor stays under any time that can be measured:
-/// - flops_s: flops that the wanted outputs need, at the peak of the dtype. The peak is the measured
+/// - flops_s: flops that the wanted outputs need, at the peak of the dtype. The peak is the
+/// measured
 ///   GEMM rate; for f32 on a GPU the rate of its multiply-add units, where that is higher. With
 ///   `three_tf32` (--option math=3xtf32) f32 may also be made of three tf32 products: a third of
 ///   tf32's measured rate.
-/// - bytes_s: compulsory bytes beyond the last-level cache at the measured copy bandwidth: what fits
+/// - bytes_s: compulsory bytes beyond the last-level cache at the measured copy bandwidth: what
+/// fits
 ///   in the cache may have stayed there since the call before.
-/// - latency_s: batch rows and directions are independent chains, depth(p) steps long, each run by c
+/// - latency_s: batch rows and directions are independent chains, depth(p) steps long, each run by
+/// c
 ///   units. A step of a chain costs its flops / (c × rate per unit) and, between two steps,
 ///   exchange(c); products with the part of h that a unit made itself need not wait for the
 ///   exchange. Hidden weights beyond what c units hold have to come in again each step, at most 64
@@ -35,5 +38,10 @@ struct Floor {
 
 Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks,
                bool three_tf32 = false);
+
+/// Seconds that so many units need for one exchange: between measured points a line, the first of
+/// which begins at one unit, which has nobody to exchange with; the last value beyond. 0 where
+/// nothing was measured.
+double exchange_seconds(const Peaks& peaks, int units);
 
 }  // namespace rnnbench
