@@ -46,6 +46,9 @@ std::vector<Example> examples() {
           c.result.floor.bound = "latency";
           c.result.floor.units = 16;
         },
+        [](ProfiledCase& c) {  // as many as there are SMs, and nothing to estimate from
+          c.set("launch__grid_size", 132), c.blank(duration);
+        },
         [](ProfiledCase& c) { c.set(duration, 10); }, on_cpu_instead}},
       {"host-bound",
        quiet_gpu(),
@@ -104,10 +107,11 @@ std::vector<Example> examples() {
        [](ProfiledCase& c) { c.set_region("dram__bytes_write.sum", 400e6); },
        {"400 MB are written to DRAM", "wanted outputs are 67.6 MB"},
        {"dram__bytes_write.sum"},
-       {[](ProfiledCase& c) { c.set_region("dram__bytes_write.sum", 100e6); },
+       {[](ProfiledCase& c) { c.set_region("dram__bytes_write.sum", 130e6); },
         [](ProfiledCase& c) {  // many times the outputs, and next to nothing
           c.result.problem = parse_id("gru_b1_t16_i16_h16_l1_f32");
           c.set_region("dram__bytes_write.sum", 0.9e6);
+          c.peaks.copy_bytes_per_s = 0;
         }}},
       {"tensor-idle",
        quiet_gpu("gru_b64_t256_i512_h512_l1_f16"),
@@ -117,7 +121,8 @@ std::vector<Example> examples() {
        },
        {"in f16", "no tensor core did anything", "fused_step"},
        {"sm__inst_executed_pipe_tensor.sum", duration},
-       {as_f32, [](ProfiledCase& c) { c.set_region("sm__inst_executed_pipe_tensor.sum", 1e6); }}},
+       {as_f32, [](ProfiledCase& c) { as_f32(c), c.peaks.gemm_flops_per_s.clear(); },
+        [](ProfiledCase& c) { c.set_region("sm__inst_executed_pipe_tensor.sum", 1e6); }}},
       {"tensor-idle",
        quiet_gpu("gru_b64_t256_i512_h512_l1_tf32"),
        [](ProfiledCase& c) {
