@@ -38,8 +38,7 @@ double needed_flops(const Problem& p) {
   return needed;
 }
 
-/// Seconds that `c` units need for one exchange: between measured points a line, the first of which
-/// begins at one unit, which has nobody to exchange with; the last value beyond.
+/// As exchange_seconds, of points in ascending order.
 double exchange_s(const std::vector<std::pair<int, double>>& measured, int c) {
   std::pair<int, double> before{1, 0};
   for (const auto& point : measured) {
@@ -53,6 +52,12 @@ double exchange_s(const std::vector<std::pair<int, double>>& measured, int c) {
 }
 
 }  // namespace
+
+double exchange_seconds(const Peaks& peaks, int units) {
+  auto measured = peaks.exchange_s;
+  std::sort(measured.begin(), measured.end());
+  return exchange_s(measured, units);
+}
 
 Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks, bool three_tf32) {
   Floor floor;

@@ -36,4 +36,9 @@ struct Floor {
 Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks,
                bool three_tf32 = false);
 
+/// Seconds that so many units need for one exchange: between measured points a line, the first of
+/// which begins at one unit, which has nobody to exchange with; the last value beyond. 0 where
+/// nothing was measured.
+double exchange_seconds(const Peaks& peaks, int units);
+
 }  // namespace rnnbench

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/findings.hpp"
+#include "harness/roofline.hpp"
 #include "harness/runner.hpp"
 
 namespace rnnbench {
@@ -27,6 +29,9 @@ void collect_metrics(std::vector<LiveCase>& cases, WorkerPool& pool, const RunPl
           "its counters could not be read: {}; --metrics none leaves them out", error.what()));
     }
     if (!as_before) pool.retire(live.seat);
+    auto& result = live.result;
+    result.meaning = meaning_of(result, *result.profile, plan.device, &plan.peaks);
+    result.findings = findings_of(result, *result.profile, plan.device, &plan.peaks);
   }
 }
 

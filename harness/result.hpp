@@ -10,6 +10,8 @@
 
 #include "harness/device.hpp"
 #include "harness/floor.hpp"
+#include "harness/meaning.hpp"
+#include "harness/metrics.hpp"
 #include "harness/problem.hpp"
 #include "harness/statistics.hpp"
 
@@ -86,6 +88,8 @@ struct CaseResult {
   std::vector<std::pair<std::string, std::string>> device_state;  // clocks, throttling
   std::vector<std::string> warnings;
   std::optional<Profile> profile;  // counters, from a pass of its own after timing
+  std::optional<Meaning> meaning;  // of the profile
+  std::vector<Finding> findings;   // what stands out, what explains most first
 
   bool operator==(const CaseResult&) const = default;
 };

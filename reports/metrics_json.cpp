@@ -50,6 +50,8 @@ Json case_json(const CaseResult& result) {
   if (!profile.timeline && !profile.timeline_why.empty()) why["timeline"] = profile.timeline_why;
   json["why"] = std::move(why);
   json["warnings"] = profile.warnings;
+  json["meaning"] = schema::encode(result.meaning);
+  json["findings"] = schema::encode(result.findings);
   return json;
 }
 

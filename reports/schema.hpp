@@ -74,6 +74,36 @@ void fields(A& a, Is<Profile> auto& p) {
 }
 
 template <class A>
+void fields(A& a, Is<RooflinePoint> auto& p) {
+  a("flops", p.flops), a("bytes", p.bytes), a("seconds", p.seconds);
+  a("intensity", p.intensity), a("flops_per_s", p.flops_per_s);
+  a("bytes_per_s", p.bytes_per_s), a("compute_share", p.compute_share);
+  a("memory_share", p.memory_share), a("bound", p.bound), a("share", p.share);
+}
+
+template <class A>
+void fields(A& a, Is<KernelMeaning> auto& k) {
+  a("name", k.name), a("shape", k.shape), a("launches", k.launches), a("point", k.point);
+}
+
+template <class A>
+void fields(A& a, Is<Meaning> auto& m) {
+  a("peak_flops_per_s", m.peak_flops_per_s), a("peak_bytes_per_s", m.peak_bytes_per_s);
+  a("ridge", m.ridge), a("whole", m.whole), a("kernels", m.kernels);
+  a("needed_bytes", m.needed_bytes), a("traffic", m.traffic), a("traffic_note", m.traffic_note);
+  a("launches", m.launches), a("launches_per_step", m.launches_per_step);
+  a("launches_per_depth", m.launches_per_depth), a("kernel_s", m.kernel_s);
+  a("busy_s", m.busy_s), a("gap_s", m.gap_s), a("span_s", m.span_s);
+  a("floor_share", m.floor_share), a("latency_share", m.latency_share);
+}
+
+template <class A>
+void fields(A& a, Is<Finding> auto& f) {
+  a("id", f.id), a("sentence", f.sentence), a("explains_s", f.explains_s);
+  a("source", f.source), a("kernel", f.kernel);
+}
+
+template <class A>
 void fields(A& a, Is<CaseResult> auto& c) {
   a("scenario", c.scenario), a("problem", c.problem), a("device", c.device);
   a("impl", c.impl), a("peer", c.peer), a("mode", c.mode), a("cache", c.cache);
@@ -83,6 +113,7 @@ void fields(A& a, Is<CaseResult> auto& c) {
   a("verification", c.verification), a("setup_s", c.setup_s), a("projected_s", c.projected_s);
   a("time", c.time), a("wall", c.wall), a("floor", c.floor), a("device_state", c.device_state);
   a("warnings", c.warnings), a("samples", c.samples), a.later("profile", c.profile);
+  a.later("meaning", c.meaning), a.later("findings", c.findings);
 }
 
 template <class A>

@@ -220,7 +220,16 @@ std::vector<std::string> metric_lines(const Row& row) {
       [](double value) { return fmt::format("{:.3g} instructions per cycle", value); });
   add("cache-misses", amount("cache misses", ""));
   add("task-clock", [](double value) { return format_seconds(1e-9 * value) + " of core time"; });
-  return line.empty() ? std::vector<std::string>{} : std::vector{line};
+  std::vector<std::string> lines;
+  if (!line.empty()) lines.push_back(line);
+  constexpr std::size_t most_findings = 2;
+  const auto& findings = row.result->findings;
+  for (std::size_t k = 0; k < std::min(most_findings, findings.size()); ++k)
+    lines.push_back("finding: " + clean(findings[k].sentence));
+  if (findings.size() > most_findings)
+    lines.push_back(
+        fmt::format("{} more findings in metrics.json", findings.size() - most_findings));
+  return lines;
 }
 
 std::string counters_note(const RunResult& run) {

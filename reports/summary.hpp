@@ -51,7 +51,8 @@ RowText text_of(const Row& row);
 /// as one), its warnings.
 std::vector<std::string> remarks(const CaseResult& result);
 
-/// What a row's counters say in short, where it is the fastest: "counters: SM 20.1 % busy, ...".
+/// What a row's counters say in short, where it is the fastest: "counters of one call: ...", and
+/// the findings that explain most.
 std::vector<std::string> metric_lines(const Row& row);
 
 /// Why no case has any counter, where that is so; "" otherwise, and where none were asked for.

@@ -1,0 +1,144 @@
+#include "harness/roofline.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace rnnbench {
+namespace {
+
+using Value = std::optional<double>;
+
+Value sum(const Value& a, const Value& b) { return a && b ? Value(*a + *b) : std::nullopt; }
+
+Value times(const Value& a, double b) { return a ? Value(*a * b) : std::nullopt; }
+
+/// Nothing where the divisor is not a positive number.
+Value ratio(const Value& a, const Value& b) {
+  return a && b && *b > 0 ? Value(*a / *b) : std::nullopt;
+}
+
+Value positive(double value) { return value > 0 ? Value(value) : std::nullopt; }
+
+Value bytes_moved(const Metrics& metrics) {
+  return sum(value_of(metrics, "dram__bytes_read.sum"), value_of(metrics, "dram__bytes_write.sum"));
+}
+
+/// Of one launch, where every product was made by f32 instructions. How many flops a tensor or a
+/// packed instruction does depends on its shape, which the counters do not have.
+Value counted_flops(const Metrics& metrics) {
+  const auto sass = [&](const char* op) {
+    return value_of(metrics, fmt::format("smsp__sass_thread_inst_executed_op_{}_pred_on.sum", op));
+  };
+  const Value fma = sass("ffma"), add = sass("fadd"), mul = sass("fmul"), half = sass("hfma");
+  const Value tensor = value_of(metrics, "sm__inst_executed_pipe_tensor.sum");
+  if (!fma || !add || !mul || !half || !tensor || *half > 0 || *tensor > 0) return std::nullopt;
+  return positive(2 * *fma + *add + *mul);  // 0 is what these counters read where they cannot count
+}
+
+void complete(RooflinePoint& point, const Meaning& ceilings) {
+  point.intensity = ratio(point.flops, point.bytes);
+  point.flops_per_s = ratio(point.flops, point.seconds);
+  point.bytes_per_s = ratio(point.bytes, point.seconds);
+  point.compute_share = ratio(point.flops_per_s, ceilings.peak_flops_per_s);
+  point.memory_share = ratio(point.bytes_per_s, ceilings.peak_bytes_per_s);
+  if (!point.intensity || !ceilings.ridge) return;
+  const bool memory = *point.intensity < *ceilings.ridge;
+  point.bound = memory ? "memory" : "compute";
+  point.share = memory ? point.memory_share : point.compute_share;
+}
+
+void set_ceilings(Meaning& meaning, const Problem& p, const Peaks& peaks) {
+  const auto rate = peaks.gemm_flops_per_s.find(std::string(name(p.dtype)));
+  if (rate != peaks.gemm_flops_per_s.end()) meaning.peak_flops_per_s = positive(rate->second);
+  meaning.peak_bytes_per_s = positive(peaks.copy_bytes_per_s);
+  meaning.ridge = ratio(meaning.peak_flops_per_s, meaning.peak_bytes_per_s);
+}
+
+/// The pass that reads counters launches the same call again and again, so its caches are warm.
+void set_traffic(Meaning& meaning, const CaseResult& result, const Profile& profile) {
+  const Value moved = bytes_moved(profile.region);
+  meaning.traffic = ratio(moved, positive(meaning.needed_bytes));
+  if (!moved) return;
+  if (result.cache != "hot") {
+    meaning.traffic_note = fmt::format(
+        "counted in calls that follow each other on the same buffers, while those timed had cache "
+        "{}: no rate is made of the two",
+        result.cache);
+    return;
+  }
+  meaning.whole.bytes = moved;
+  if (meaning.traffic && *meaning.traffic < 1)
+    meaning.traffic_note =
+        "under 1 because calls follow each other on the same buffers (cache hot): weights and "
+        "inputs stay in the last-level cache from one call to the next";
+}
+
+void set_launches(Meaning& meaning, const Problem& p, const Metrics& region) {
+  const auto seconds = [&](const char* name) { return times(value_of(region, name), 1e-9); };
+  meaning.launches = value_of(region, "rnnbench__kernel_launches");
+  meaning.launches_per_step = ratio(meaning.launches, static_cast<double>(p.seq));
+  meaning.launches_per_depth = ratio(meaning.launches, depth(p));
+  meaning.kernel_s = seconds("rnnbench__kernel_time");
+  meaning.busy_s = seconds("rnnbench__busy_time");
+  meaning.gap_s = seconds("rnnbench__gap_time");
+  meaning.span_s = seconds("rnnbench__span_time");
+}
+
+KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings) {
+  KernelMeaning meaning;
+  meaning.name = kernel.name;
+  meaning.shape = kernel.shape;
+  meaning.launches = kernel.launches;
+  const double launches = kernel.launches;
+  meaning.point.flops = times(counted_flops(kernel.metrics), launches);
+  meaning.point.bytes = times(bytes_moved(kernel.metrics), launches);
+  meaning.point.seconds =
+      times(value_of(kernel.metrics, "gpu__time_duration.sum"), 1e-9 * launches);
+  complete(meaning.point, ceilings);
+  return meaning;
+}
+
+}  // namespace
+
+std::optional<double> value_of(const Metrics& metrics, const std::string& name) {
+  const auto found = metrics.find(name);
+  if (found == metrics.end() || !found->second.value || !std::isfinite(*found->second.value))
+    return std::nullopt;
+  return found->second.value;
+}
+
+double output_bytes(const Problem& p) {
+  Problem none = p;
+  none.want_output = none.want_h_n = none.want_c_n = false;
+  const double head = p.head_at == HeadAt::none ? 0
+                      : p.head_at == HeadAt::last_step
+                          ? static_cast<double>(p.batch * p.head)
+                          : static_cast<double>(p.batch * p.seq) * static_cast<double>(p.head);
+  return compulsory_bytes(p) - compulsory_bytes(none) + head * bytes_per_element(p.dtype);
+}
+
+Meaning meaning_of(const CaseResult& result, const Profile& profile, const DeviceInfo& device,
+                   const Peaks* peaks) {
+  Meaning meaning;
+  const Problem& p = result.problem;
+  if (peaks) set_ceilings(meaning, p, *peaks);
+  meaning.needed_bytes = compulsory_bytes(p);
+  if (device.kind == Device::cuda) {
+    set_traffic(meaning, result, profile);
+    set_launches(meaning, p, profile.region);
+  }
+  meaning.whole.flops = flops(p);
+  if (result.time) {
+    meaning.whole.seconds = positive(result.time->median);
+    meaning.floor_share = ratio(positive(result.floor.seconds), meaning.whole.seconds);
+    meaning.latency_share = ratio(positive(result.floor.latency_s), meaning.whole.seconds);
+  }
+  complete(meaning.whole, meaning);
+  for (const KernelMetrics& kernel : profile.kernels)
+    meaning.kernels.push_back(meaning_of(kernel, meaning));
+  return meaning;
+}
+
+}  // namespace rnnbench
