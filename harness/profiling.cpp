@@ -24,7 +24,7 @@ void collect_metrics(std::vector<LiveCase>& cases, WorkerPool& pool, const RunPl
       throw;
     } catch (const std::exception& error) {
       as_before = false;
-      live.result.profile = unread(request, fmt::format("no counters: {}", error.what()));
+      live.result.profile = unread(request, error.what());
       live.result.warnings.push_back(fmt::format(
           "its counters could not be read: {}; --metrics none leaves them out", error.what()));
     }

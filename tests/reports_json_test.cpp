@@ -70,6 +70,19 @@ RunResult random_run(unsigned seed) {
     if (random() % 2) c.wall = summary();
     c.floor = {number(), number(), number(), number(), 9, text()};
     c.device_state = pairs(), c.warnings = {text()};
+    if (random() % 2) {
+      Profile& profile = c.profile.emplace();
+      profile.region = {{text(), read_as(number())}, {text() + "?", not_read(text())}};
+      profile.kernels = {{text(), text(), 7, 2, {{text(), read_as(number())}}}};
+      profile.kernels_why = text(), profile.timeline_why = text(), profile.warnings = {text()};
+      profile.spent_s = number();
+      if (random() % 2) profile.timeline = {number(), 3, {{text(), {number(), number()}}}};
+      Meaning& meaning = c.meaning.emplace();
+      meaning.ridge = maybe(), meaning.whole.flops = maybe(), meaning.whole.bound = text();
+      meaning.kernels = {{text(), text(), 7, {}}}, meaning.needed_bytes = number();
+      meaning.gap_s = maybe(), meaning.traffic_note = text();
+      c.findings = {{text(), text(), maybe(), text(), text()}};
+    }
     r.cases.push_back(c);
   }
   return r;
