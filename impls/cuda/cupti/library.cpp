@@ -52,8 +52,7 @@ Api open() {
   Api api{};
 #define X(function)                                                                  \
   api.function = reinterpret_cast<decltype(&::function)>(dlsym(library, #function)); \
-  if (!api.function)                                                                 \
-    throw Unsupported(found + " has no " #function ": CUPTI of CUDA 12.8 or later is needed");
+  if (!api.function) throw Unsupported(found + " has no " #function ": a newer CUPTI is needed");
   RNNBENCH_CUPTI_FUNCTIONS(X)
 #undef X
   open_host_library(reinterpret_cast<const void*>(api.cuptiGetVersion));
