@@ -221,6 +221,7 @@ std::string unknown_metric(const Chip& chip, const std::string& name) {
   for (const auto& base : nearest_metrics(name, bases))
     for (const auto& form : host.forms(base, type_of[base])) forms.push_back({base + form, ""});
   const auto near = nearest_metrics(name, forms);
+  if (!near.empty() && near.front() == name) return {};
   return near.empty()
              ? "no such metric on this chip: `rnnbench list metrics` has them"
              : fmt::format("no such metric on this chip; nearest: {}", fmt::join(near, ", "));

@@ -53,7 +53,7 @@ int passes_of(const Chip& chip, const std::vector<std::string>& names);
 
 /// The metrics of a chip by base name; `about` ends with the forms that they are read in.
 std::vector<MetricInfo> all_metrics(const Chip& chip);
-/// "no such metric on this chip; nearest: a, b"
+/// "no such metric on this chip; nearest: a, b"; empty where the chip does list it.
 std::string unknown_metric(const Chip& chip, const std::string& name);
 
 /// Ranges collected on one context, from enabling to disabling.
