@@ -69,14 +69,21 @@ TEST(CuptiResults, KernelsHaveTheirMeanDuration) {
 }
 
 TEST(CuptiResults, HitRatesBeyondAllAreKeptWithAWarning) {
-  std::vector<std::string> warnings;
-  const Metrics metrics{{"lts__t_sector_hit_rate.pct", read_as(104)},
-                        {"l1tex__t_sector_hit_rate.pct", read_as(99)},
-                        {"sm__x.sum", read_as(1e9)},
-                        {"b_hit_rate.pct", not_read("why")}};
-  warn_of_hit_rates(metrics, "k", warnings);
+  Profile profile;
+  profile.region = {{"lts__t_sector_hit_rate.pct", read_as(104)},
+                    {"l1tex__t_sector_hit_rate.pct", read_as(99)},
+                    {"sm__x.sum", read_as(1e9)},
+                    {"b_hit_rate.pct", not_read("why")}};
+  EXPECT_EQ(hit_rate_warnings(profile).size(), 1U);
+  profile.kernels.resize(2);
+  profile.kernels[1].metrics = {{"lts__t_sector_hit_rate.pct", read_as(107)}};
+  const auto warnings = hit_rate_warnings(profile);
   ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_TRUE(warnings[0].starts_with("lts__t_sector_hit_rate.pct of k is 104 %")) << warnings[0];
+  EXPECT_TRUE(
+      warnings[0].starts_with("lts__t_sector_hit_rate.pct is over 100 % in 2 places, up to "
+                              "107 %"))
+      << warnings[0];
+  EXPECT_TRUE(hit_rate_warnings({}).empty());
 }
 
 TEST(CuptiResults, NamesOfOursAreNotAskedOfTheProfiler) {

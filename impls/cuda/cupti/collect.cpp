@@ -72,7 +72,7 @@ class Collector {
       timeline();
     }
     explain_ours();
-    warn();
+    for (auto& warning : hit_rate_warnings(profile_)) profile_.warnings.push_back(warning);
     profile_.spent_s = budget_.spent();
     return std::move(profile_);
   }
@@ -227,7 +227,8 @@ class Collector {
                                         [](double a, double b) { return std::max(a, b); },
                                         [](const Launch& launch) { return launch.ns(); });
     const auto seconds = [&] {
-      return budget_.left() - (request_.timeline ? timeline_s : 0) - session_s;
+      const double left = budget_.left();  // of which the timeline after this gets its part
+      return left - (request_.timeline && left > 4 * timeline_s ? timeline_s : 0) - session_s;
     };
     const auto cost = [&](int count) { return replay_cost(count, longest_s); };
     const Fit chosen = fit(names, seconds(), passes(), cost);
@@ -339,12 +340,6 @@ class Collector {
                                                      : "no such metric: `rnnbench list metrics`",
                       kernel);
     }
-  }
-
-  void warn() {
-    warn_of_hit_rates(profile_.region, "the region", profile_.warnings);
-    for (const auto& kernel : profile_.kernels)
-      warn_of_hit_rates(kernel.metrics, kernel.name, profile_.warnings);
   }
 
   const int index_;

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 namespace rnnbench::cupti {
 namespace {
@@ -62,15 +64,31 @@ std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups) {
   return kernels;
 }
 
-void warn_of_hit_rates(const Metrics& metrics, const std::string& of,
-                       std::vector<std::string>& warnings) {
-  for (const auto& [name, metric] : metrics)
-    if (metric.value && *metric.value > 100 && name.find("hit_rate") != std::string::npos &&
-        name.ends_with(".pct"))
-      warnings.push_back(fmt::format(
-          "{} of {} is {:.0f} %: hits and look-ups are counted in different passes, and there are "
-          "few",
-          name, of, *metric.value));
+std::vector<std::string> hit_rate_warnings(const Profile& profile) {
+  struct Seen {
+    double most = 0;
+    int places = 0;
+  };
+  std::map<std::string, Seen> over;
+  const auto look = [&](const Metrics& metrics) {
+    for (const auto& [name, metric] : metrics)
+      if (metric.value && *metric.value > 100 && name.ends_with(".pct") &&
+          name.find("hit_rate") != std::string::npos) {
+        Seen& seen = over[name];
+        seen.most = std::max(seen.most, *metric.value);
+        ++seen.places;
+      }
+  };
+  look(profile.region);
+  for (const auto& kernel : profile.kernels) look(kernel.metrics);
+  std::vector<std::string> warnings;
+  for (const auto& [name, seen] : over)
+    warnings.push_back(
+        fmt::format("{} is over 100 % in {} place{}, up to {:.0f} %: hits and look-ups are counted "
+                    "in different "
+                    "passes, and there are few of them",
+                    name, seen.places, seen.places == 1 ? "" : "s", seen.most));
+  return warnings;
 }
 
 }  // namespace rnnbench::cupti

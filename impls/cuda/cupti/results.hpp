@@ -25,8 +25,7 @@ Metrics no_span_metrics(const std::string& why);
 /// Launches, name and shape of each group, the mean duration among its metrics.
 std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups);
 
-/// "of k: lts__t_sector_hit_rate.pct is 104 %, ..." for hit rates over 100 %.
-void warn_of_hit_rates(const Metrics& metrics, const std::string& of,
-                       std::vector<std::string>& warnings);
+/// One warning for each hit rate that is over 100 % somewhere.
+std::vector<std::string> hit_rate_warnings(const Profile& profile);
 
 }  // namespace rnnbench::cupti

@@ -139,8 +139,10 @@ Timeline sample_forward(const Chip& chip, const std::function<void()>& forward, 
     throw Error(fmt::format("its counters take {} passes on this chip, and sampling has one",
                             config.passes()));
   std::string why;
-  for (const auto interval : intervals_to_try(forward_s)) {
-    if (!why.empty() && left_s() < timeline_s) break;
+  const auto tries = intervals_to_try(forward_s);
+  for (const auto interval : tries) {
+    // One that may be refused only where there is time for the next.
+    if (interval != tries.back() && left_s() < 2 * timeline_s) continue;
     // A forward may be slower than it was, and the device idles before and after it.
     const double samples = forward_s * 1e9 / static_cast<double>(interval);
     const auto most = static_cast<std::uint32_t>(std::clamp(4 * samples + 4096, 4096.0, 65536.0));
