@@ -190,7 +190,7 @@ class Collector {
     if (!why.empty()) set_all(chosen.names, why, profile_.region);
     const auto time = profile_.region.find(duration);
     if (time != profile_.region.end() && time->second.value)
-      profile_.warnings.push_back(
+      profile_.warnings.emplace_back(
           "gpu__time_duration.sum of the region has 30 to 40 us of the range's own in it: "
           "rnnbench__span_time has not");
   }

@@ -20,7 +20,7 @@ void initialise() {
   static bool done = false;
   const std::lock_guard lock(mutex);
   if (done) return;
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Initialize_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Initialize_Params);
   RNNBENCH_CUPTI_CALL(cuptiProfilerInitialize, &given);
   done = true;
 }
@@ -42,7 +42,7 @@ CUcontext current_context() {
 }
 
 Image availability(CUcontext context) {
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_GetCounterAvailability_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_GetCounterAvailability_Params);
   given.ctx = context;
   RNNBENCH_CUPTI_CALL(cuptiProfilerGetCounterAvailability, &given);
   Image image(given.counterAvailabilityImageSize);
@@ -52,7 +52,7 @@ Image availability(CUcontext context) {
 }
 
 CUpti_Profiler_Host_Object* open_host(const Chip& chip, CUpti_ProfilerType type) {
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_Initialize_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_Initialize_Params);
   given.profilerType = type;
   given.pChipName = chip.name.c_str();
   given.pCounterAvailabilityImage = chip.availability.empty() ? nullptr : chip.availability.data();
@@ -62,7 +62,7 @@ CUpti_Profiler_Host_Object* open_host(const Chip& chip, CUpti_ProfilerType type)
 
 void close_host(CUpti_Profiler_Host_Object* host) noexcept {
   if (!host) return;
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_Deinitialize_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_Deinitialize_Params);
   given.pHostObject = host;
   (void)api().cuptiProfilerHostDeinitialize(&given);
 }
@@ -75,14 +75,14 @@ class Host {
   ~Host() { close_host(host_); }
 
   std::vector<std::string> base_names(CUpti_MetricType type) const {
-    RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetBaseMetrics_Params, given);
+    auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetBaseMetrics_Params);
     given.pHostObject = host_;
     given.metricType = type;
     RNNBENCH_CUPTI_CALL(cuptiProfilerHostGetBaseMetrics, &given);
     return {given.ppMetricNames, given.ppMetricNames + given.numMetrics};
   }
   std::vector<std::string> forms(const std::string& base, CUpti_MetricType type) const {
-    RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetSubMetrics_Params, given);
+    auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetSubMetrics_Params);
     given.pHostObject = host_;
     given.metricType = type;
     given.pMetricName = base.c_str();
@@ -91,7 +91,7 @@ class Host {
   }
   /// Its description and, where it has one, its unit; empty where CUPTI says nothing.
   std::string about(const std::string& base) const {
-    RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetMetricProperties_Params, given);
+    auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetMetricProperties_Params);
     given.pHostObject = host_;
     given.pMetricName = base.c_str();
     if (api().cuptiProfilerHostGetMetricProperties(&given) != CUPTI_SUCCESS) return {};
@@ -122,7 +122,7 @@ std::string short_list(std::vector<std::string> forms) {
 
 std::string chip_name(int device) {
   initialise();
-  RNNBENCH_CUPTI_PARAMS(CUpti_Device_GetChipName_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Device_GetChipName_Params);
   given.deviceIndex = static_cast<std::size_t>(device);
   RNNBENCH_CUPTI_CALL(cuptiDeviceGetChipName, &given);
   return given.pChipName ? given.pChipName : "";
@@ -151,21 +151,21 @@ Config::Config(const Chip& chip, std::vector<std::string> names, CUpti_ProfilerT
 Config::~Config() { close_host(host_); }
 
 void Config::prepare() {
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_ConfigAddMetrics_Params, added);
+  auto added = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_ConfigAddMetrics_Params);
   added.pHostObject = host_;
   added.ppMetricNames = pointers_.data();
   added.numMetrics = pointers_.size();
   RNNBENCH_CUPTI_CALL(cuptiProfilerHostConfigAddMetrics, &added);
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetConfigImageSize_Params, size);
+  auto size = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetConfigImageSize_Params);
   size.pHostObject = host_;
   RNNBENCH_CUPTI_CALL(cuptiProfilerHostGetConfigImageSize, &size);
   image_.resize(size.configImageSize);
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetConfigImage_Params, image);
+  auto image = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetConfigImage_Params);
   image.pHostObject = host_;
   image.configImageSize = image_.size();
   image.pConfigImage = image_.data();
   RNNBENCH_CUPTI_CALL(cuptiProfilerHostGetConfigImage, &image);
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetNumOfPasses_Params, passes);
+  auto passes = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_GetNumOfPasses_Params);
   passes.configImageSize = image_.size();
   passes.pConfigImage = image_.data();
   RNNBENCH_CUPTI_CALL(cuptiProfilerHostGetNumOfPasses, &passes);
@@ -174,7 +174,7 @@ void Config::prepare() {
 
 std::vector<double> Config::values(const Image& counter_data, std::size_t range) {
   std::vector<double> found(names_.size(), std::numeric_limits<double>::quiet_NaN());
-  RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_EvaluateToGpuValues_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Host_EvaluateToGpuValues_Params);
   given.pHostObject = host_;
   given.pCounterDataImage = counter_data.data();
   given.counterDataImageSize = counter_data.size();
@@ -230,12 +230,12 @@ std::string unknown_metric(const Chip& chip, const std::string& name) {
 Ranges::Ranges(const Chip& chip, Config& config, CUpti_ProfilerRange range,
                CUpti_ProfilerReplayMode replay, std::size_t most_ranges)
     : config_(config) {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Enable_Params, enabled);
+  auto enabled = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Enable_Params);
   enabled.ctx = chip.context;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerEnable, &enabled);
   profiler_ = enabled.pRangeProfilerObject;
   try {
-    RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_GetCounterDataSize_Params, size);
+    auto size = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_GetCounterDataSize_Params);
     size.pRangeProfilerObject = profiler_;
     size.pMetricNames = config_.pointers();
     size.numMetrics = config_.names().size();
@@ -244,7 +244,7 @@ Ranges::Ranges(const Chip& chip, Config& config, CUpti_ProfilerRange range,
     RNNBENCH_CUPTI_CALL(cuptiRangeProfilerGetCounterDataSize, &size);
     data_.resize(size.counterDataSize);
     clear();
-    RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_SetConfig_Params, set);
+    auto set = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_SetConfig_Params);
     set.pRangeProfilerObject = profiler_;
     set.configSize = config_.image().size();
     set.pConfig = config_.image().data();
@@ -266,7 +266,7 @@ Ranges::Ranges(const Chip& chip, Config& config, CUpti_ProfilerRange range,
 
 Ranges::~Ranges() {
   if (started_) {
-    RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Stop_Params, given);
+    auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Stop_Params);
     given.pRangeProfilerObject = profiler_;
     (void)api().cuptiRangeProfilerStop(&given);
   }
@@ -274,13 +274,13 @@ Ranges::~Ranges() {
 }
 
 void Ranges::disable() noexcept {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Disable_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Disable_Params);
   given.pRangeProfilerObject = profiler_;
   (void)api().cuptiRangeProfilerDisable(&given);
 }
 
 void Ranges::clear() {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_CounterDataImage_Initialize_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_CounterDataImage_Initialize_Params);
   given.pRangeProfilerObject = profiler_;
   given.counterDataSize = data_.size();
   given.pCounterData = data_.data();
@@ -288,27 +288,27 @@ void Ranges::clear() {
 }
 
 void Ranges::start() {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Start_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Start_Params);
   given.pRangeProfilerObject = profiler_;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerStart, &given);
   started_ = true;
 }
 
 void Ranges::push(const char* name) {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_PushRange_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_PushRange_Params);
   given.pRangeProfilerObject = profiler_;
   given.pRangeName = name;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerPushRange, &given);
 }
 
 void Ranges::pop() {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_PopRange_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_PopRange_Params);
   given.pRangeProfilerObject = profiler_;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerPopRange, &given);
 }
 
 bool Ranges::stop() {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Stop_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Stop_Params);
   given.pRangeProfilerObject = profiler_;
   started_ = false;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerStop, &given);
@@ -316,10 +316,10 @@ bool Ranges::stop() {
 }
 
 std::size_t Ranges::decode() {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_DecodeData_Params, decoded);
+  auto decoded = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_DecodeData_Params);
   decoded.pRangeProfilerObject = profiler_;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerDecodeData, &decoded);
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_GetCounterDataInfo_Params, info);
+  auto info = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_GetCounterDataInfo_Params);
   info.pCounterDataImage = data_.data();
   info.counterDataImageSize = data_.size();
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerGetCounterDataInfo, &info);
@@ -327,7 +327,7 @@ std::size_t Ranges::decode() {
 }
 
 std::string Ranges::name(std::size_t range) const {
-  RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_CounterData_GetRangeInfo_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_CounterData_GetRangeInfo_Params);
   given.pCounterDataImage = data_.data();
   given.counterDataImageSize = data_.size();
   given.rangeIndex = range;

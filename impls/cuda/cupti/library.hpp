@@ -8,6 +8,7 @@
 #include <cupti_range_profiler.h>
 #include <cupti_target.h>
 
+#include <cstddef>
 #include <string>
 
 namespace rnnbench::cupti {
@@ -62,7 +63,7 @@ namespace rnnbench::cupti {
   X(cuptiPmSamplingCounterDataGetSampleInfo)
 
 struct Api {
-#define X(function) decltype(&::function) function;
+#define X(function) decltype (&::function)(function);
   RNNBENCH_CUPTI_FUNCTIONS(X)
 #undef X
 };
@@ -81,9 +82,13 @@ void check(CUptiResult result, const char* call);
 #define RNNBENCH_CUPTI_CALL(function, ...) \
   ::rnnbench::cupti::check(::rnnbench::cupti::api().function(__VA_ARGS__), #function)
 
-/// RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Initialize_Params, given): zeros but for its size.
-#define RNNBENCH_CUPTI_PARAMS(type, variable) \
-  type variable{};                            \
-  variable.structSize = type##_STRUCT_SIZE
+template <class Params>
+Params of_size(std::size_t bytes) {
+  Params params{};
+  params.structSize = bytes;
+  return params;
+}
+/// RNNBENCH_CUPTI_PARAMS(CUpti_Profiler_Initialize_Params): zeros but for its size.
+#define RNNBENCH_CUPTI_PARAMS(type) ::rnnbench::cupti::of_size<type>(type##_STRUCT_SIZE)
 
 }  // namespace rnnbench::cupti

@@ -17,7 +17,7 @@ const std::vector<std::string> sampled{"sm__cycles_active.avg.pct_of_peak_sustai
                                        "dram__throughput.avg.pct_of_peak_sustained_elapsed"};
 
 Image sampling_availability(int device) {
-  RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_GetCounterAvailability_Params, given);
+  auto given = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_GetCounterAvailability_Params);
   given.deviceIndex = static_cast<std::size_t>(device);
   RNNBENCH_CUPTI_CALL(cuptiPmSamplingGetCounterAvailability, &given);
   Image image(given.counterAvailabilityImageSize);
@@ -30,7 +30,7 @@ class Sampler {
  public:
   Sampler(int device, Config& config, std::uint64_t interval_ns, std::uint32_t most_samples)
       : config_(config) {
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Enable_Params, enabled);
+    auto enabled = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Enable_Params);
     enabled.deviceIndex = static_cast<std::size_t>(device);
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingEnable, &enabled);
     sampler_ = enabled.pPmSamplingObject;
@@ -45,7 +45,7 @@ class Sampler {
   Sampler& operator=(const Sampler&) = delete;
   ~Sampler() {
     if (started_) {
-      RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Stop_Params, given);
+      auto given = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Stop_Params);
       given.pPmSamplingObject = sampler_;
       (void)api().cuptiPmSamplingStop(&given);
     }
@@ -53,16 +53,16 @@ class Sampler {
   }
 
   std::vector<Point> sample(const std::function<void()>& work) {
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Start_Params, start);
+    auto start = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Start_Params);
     start.pPmSamplingObject = sampler_;
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingStart, &start);
     started_ = true;
     work();
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Stop_Params, stop);
+    auto stop = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Stop_Params);
     stop.pPmSamplingObject = sampler_;
     started_ = false;
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingStop, &stop);
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_DecodeData_Params, decoded);
+    auto decoded = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_DecodeData_Params);
     decoded.pPmSamplingObject = sampler_;
     decoded.pCounterDataImage = data_.data();
     decoded.counterDataImageSize = data_.size();
@@ -75,7 +75,7 @@ class Sampler {
 
  private:
   void configure(std::uint64_t interval_ns, std::uint32_t most_samples) {
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_SetConfig_Params, set);
+    auto set = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_SetConfig_Params);
     set.pPmSamplingObject = sampler_;
     set.configSize = config_.image().size();
     set.pConfig = config_.image().data();
@@ -84,14 +84,14 @@ class Sampler {
     set.triggerMode = CUPTI_PM_SAMPLING_TRIGGER_MODE_GPU_TIME_INTERVAL;
     set.hwBufferAppendMode = CUPTI_PM_SAMPLING_HARDWARE_BUFFER_APPEND_MODE_KEEP_OLDEST;
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingSetConfig, &set);
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_GetCounterDataSize_Params, size);
+    auto size = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_GetCounterDataSize_Params);
     size.pPmSamplingObject = sampler_;
     size.pMetricNames = config_.pointers();
     size.numMetrics = config_.names().size();
     size.maxSamples = most_samples;
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingGetCounterDataSize, &size);
     data_.resize(size.counterDataSize);
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_CounterDataImage_Initialize_Params, made);
+    auto made = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_CounterDataImage_Initialize_Params);
     made.pPmSamplingObject = sampler_;
     made.counterDataSize = data_.size();
     made.pCounterData = data_.data();
@@ -99,13 +99,13 @@ class Sampler {
   }
 
   std::vector<Point> points() {
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_GetCounterDataInfo_Params, info);
+    auto info = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_GetCounterDataInfo_Params);
     info.pCounterDataImage = data_.data();
     info.counterDataImageSize = data_.size();
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingGetCounterDataInfo, &info);
     std::vector<Point> found;
     for (std::size_t k = 0; k < info.numCompletedSamples; ++k) {
-      RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_CounterData_GetSampleInfo_Params, when);
+      auto when = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_CounterData_GetSampleInfo_Params);
       when.pPmSamplingObject = sampler_;
       when.pCounterDataImage = data_.data();
       when.counterDataImageSize = data_.size();
@@ -117,7 +117,7 @@ class Sampler {
   }
 
   void disable() noexcept {
-    RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Disable_Params, given);
+    auto given = RNNBENCH_CUPTI_PARAMS(CUpti_PmSampling_Disable_Params);
     given.pPmSamplingObject = sampler_;
     (void)api().cuptiPmSamplingDisable(&given);
   }
