@@ -63,7 +63,7 @@ namespace rnnbench::cupti {
   X(cuptiPmSamplingCounterDataGetSampleInfo)
 
 struct Api {
-#define X(function) decltype (&::function)(function);
+#define X(function) decltype(&::function) function;  // NOLINT(bugprone-macro-parentheses)
   RNNBENCH_CUPTI_FUNCTIONS(X)
 #undef X
 };
