@@ -17,7 +17,8 @@ namespace {
 using Level = MetricsChoice::Level;
 
 // Names of the device's own profiler, so that a number can be looked up there. On CUDA the default
-// level takes 8 passes over the kernels on CC 9.0, for sm__throughput; the full one 10.
+// level takes 9 passes over the kernels on CC 9.0, most of them for sm__throughput; the full
+// one 10.
 constexpr std::array cuda_default{
     "sm__throughput.avg.pct_of_peak_sustained_elapsed",
     "sm__warps_active.avg.pct_of_peak_sustained_active",

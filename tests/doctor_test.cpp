@@ -25,5 +25,17 @@ TEST(Doctor, SaysWhetherCudnnIsThere) {
       << run.output;
 }
 
+TEST(Doctor, SaysWhetherCuptiIsThere) {
+  if (!std::filesystem::exists(RNNBENCH_BUILD_DIR "/lib/rnnbench/cuda.so"))
+    GTEST_SKIP() << "this build has no CUDA module";
+  const auto run = run_program("doctor");
+  EXPECT_TRUE(std::regex_search(run.output,
+                                std::regex(R"(\n  CUPTI +(\d+\.\d+\.\d+|API \d+|absent: .*)\n)")))
+      << run.output;
+  const auto hidden = run_program("doctor", "RNNBENCH_CUPTI=/no/such/libcupti.so");
+  EXPECT_TRUE(std::regex_search(hidden.output, std::regex(R"(\n  CUPTI +absent: .*CUPTI.*\n)")))
+      << hidden.output;
+}
+
 }  // namespace
 }  // namespace rnnbench::testing

@@ -32,6 +32,14 @@ void cuda_reference(const Problem& p, const std::vector<const float*>& in,
 /// Session::equal: a, b aligned to 16 bytes; `differs`: an int of device memory, to be written.
 bool cuda_equal(const void* a, const void* b, std::size_t bytes, int* differs, cudaStream_t stream);
 
+/// Session::profile on device `index`, which is the current one. Throws only where it is lost.
+Profile cuda_profile(int index, Kernel& call, Kernel& kernels, const ProfileRequest& request,
+                     cudaStream_t stream);
+/// Backend::metrics
+std::vector<MetricInfo> cuda_metrics(int index, std::string& why);
+/// CUPTI's version, or why it cannot be opened.
+std::string cupti_state();
+
 /// What the driver's management library tells of one device: opened at run time, empty without it.
 LabelledValues nvml_card(const std::string& pci_bus_id);   // ECC, MIG, power limit
 LabelledValues nvml_state(const std::string& pci_bus_id);  // clock, power, temperature, throttling

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "harness/impl.hpp"
+#include "impls/common/cuda_backend.cuh"
 #if __has_include(<cudnn.h>)
 #include "impls/common/cudnn.cuh"
 #endif
@@ -27,6 +28,7 @@ std::string cudnn_state() {
 }
 
 RNNBENCH_LATE_LIBRARY({.name = "cuDNN", .state = cudnn_state});
+RNNBENCH_LATE_LIBRARY({.name = "CUPTI", .state = cupti_state});
 
 }  // namespace
 }  // namespace rnnbench

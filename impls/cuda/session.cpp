@@ -88,8 +88,8 @@ class CudaSession final : public Session {
   }
   Peaks calibrate() override { return cuda_calibrate(info_, stream_); }
   LabelledValues state() override { return nvml_state(bus_id_); }
-  Profile profile(Kernel&, Kernel&, const ProfileRequest& request) override {
-    return unread(request, "counters of a GPU are not read yet");
+  Profile profile(Kernel& call, Kernel& kernels, const ProfileRequest& request) override {
+    return cuda_profile(info_.index, call, kernels, request, stream_);
   }
   bool reference(const Problem& p, const std::vector<const float*>& in,
                  const std::vector<double*>& out) override {
@@ -117,7 +117,8 @@ std::unique_ptr<Session> open_session(const SessionOptions& options) {
   return std::make_unique<CudaSession>(options.index);
 }
 
-RNNBENCH_BACKEND({.kind = Device::cuda, .list = cuda_devices, .open = open_session});
+RNNBENCH_BACKEND(
+    {.kind = Device::cuda, .list = cuda_devices, .open = open_session, .metrics = cuda_metrics});
 
 }  // namespace
 }  // namespace rnnbench

@@ -1,0 +1,23 @@
+// The kernels that a piece of work launches, each with its times and its resources.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "impls/cuda/cupti/launches.hpp"
+
+namespace rnnbench::cupti {
+
+struct Records {
+  std::vector<Launch> launches;  // in the order they were launched in
+  std::size_t untimed = 0;       // that came without times, and are left out
+  std::size_t dropped = 0;       // that CUPTI had no room for
+  double seconds = 0;            // of the work, with its waiting: dearer than unrecorded
+};
+
+/// Runs `work`, which waits for the device. Never while ranges are enabled: its records would be
+/// garbage. Throws Failure.
+Records record_kernels(const std::function<void()>& work);
+
+}  // namespace rnnbench::cupti

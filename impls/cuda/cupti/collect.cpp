@@ -1,0 +1,391 @@
+// The pass after timing as a whole: records, region, kernels, timeline, as far as the budget goes.
+// What fails takes its values away, with the reason, and nothing else.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "harness/impl.hpp"
+#include "impls/common/cuda_backend.cuh"
+#include "impls/common/cuda_check.cuh"
+#include "impls/cuda/cupti/activity.hpp"
+#include "impls/cuda/cupti/counters.hpp"
+#include "impls/cuda/cupti/kernels.hpp"
+#include "impls/cuda/cupti/launches.hpp"
+#include "impls/cuda/cupti/library.hpp"
+#include "impls/cuda/cupti/occupancy.hpp"
+#include "impls/cuda/cupti/plan.hpp"
+#include "impls/cuda/cupti/reasons.hpp"
+#include "impls/cuda/cupti/results.hpp"
+#include "impls/cuda/cupti/sampling.hpp"
+
+namespace rnnbench {
+namespace {
+
+using namespace cupti;
+using Names = std::vector<std::string>;
+
+constexpr const char* duration = "gpu__time_duration.sum";
+
+/// Does it: empty, or why that failed. Throws only where the device is lost.
+template <class Work>
+std::string attempt(const Work& work) {
+  std::string why;
+  try {
+    work();
+    return why;
+  } catch (const std::exception& failure) {
+    why = failure.what();
+  }
+  (void)cudaGetLastError();
+  RNNBENCH_CUDA(cudaDeviceSynchronize());
+  return why.empty() ? "failed without a word" : why;
+}
+
+void set_all(const Names& names, const std::string& why, Metrics& metrics) {
+  for (const auto& name : names) metrics[name] = not_read(why);
+}
+
+class Collector {
+ public:
+  Collector(int index, Kernel& call, Kernel& kernels, const ProfileRequest& request,
+            cudaStream_t stream)
+      : index_(index),
+        call_(call),
+        kernels_(kernels),
+        graph_(&call != &kernels),
+        request_(request),
+        stream_(stream),
+        budget_(request.budget_s) {}
+
+  Profile run() {
+    record();
+    if (!stand_aside_.empty()) return unread(request_, stand_aside_);
+    choose();
+    if (chip_) {
+      region();
+      kernels();
+      timeline();
+    }
+    explain_ours();
+    for (auto& warning : hit_rate_warnings(profile_)) profile_.warnings.push_back(warning);
+    profile_.spent_s = budget_.spent();
+    return std::move(profile_);
+  }
+
+ private:
+  void forward(Kernel& kernel) {
+    kernel.launch(stream_);
+    RNNBENCH_CUDA(cudaDeviceSynchronize());
+  }
+  std::string over_budget(const std::string& what) const {
+    return fmt::format("left out: {} within the budget of {:g} s", what, request_.budget_s);
+  }
+
+  /// Launches, their durations and their resources: everything else is planned by them.
+  void record() {
+    RNNBENCH_CUDA(cudaDeviceSynchronize());
+    Records whole;
+    std::string why = attempt([&] {
+      try {
+        eager_ = record_kernels([&] { forward(kernels_); });
+      } catch (const Failure& failure) {
+        if (failure.code() == CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED)
+          stand_aside_ = failure.what();
+        throw;
+      }
+    });
+    if (!stand_aside_.empty()) return;
+    forward_s_ = eager_.seconds;
+    if (why.empty() && eager_.launches.empty()) why = "no kernel was recorded in a forward call";
+    profile_.kernels_why = why;
+    if (graph_ && budget_.left() > eager_.seconds) {
+      why = attempt([&] { whole = record_kernels([&] { forward(call_); }); });
+      if (whole.seconds > 0) forward_s_ = whole.seconds;
+      if (why.empty() && whole.launches.empty())
+        why = "the kernels of a graph were not recorded one by one: see the kernels";
+    } else if (graph_) {
+      why = over_budget("no second forward call is recorded");
+    }
+    const Records& region = graph_ ? whole : eager_;
+    profile_.region = why.empty() ? span_metrics(region.launches) : no_span_metrics(why);
+    for (const auto lost : {eager_.dropped + eager_.untimed, whole.dropped + whole.untimed})
+      if (lost > 0)
+        profile_.warnings.push_back(
+            fmt::format("{} kernels are missing from the activity records", lost));
+
+    cudaDeviceProp card{};
+    RNNBENCH_CUDA(cudaGetDeviceProperties(&card, index_));
+    groups_ = group(eager_.launches);
+    profile_.kernels = kernel_metrics(groups_);
+    for (std::size_t k = 0; k < groups_.size(); ++k)
+      profile_.kernels[k].metrics.merge(
+          launch_metrics(card, eager_.launches[groups_[k].ordinals.front()]));
+  }
+
+  /// Which of the names are counters of this chip; without a chip all have a reason.
+  void choose() {
+    Names asked;
+    std::copy_if(request_.metrics.begin(), request_.metrics.end(), std::back_inserter(asked),
+                 [](const auto& name) { return !ours(name); });
+    const std::string why = attempt([&] { chip_ = open_chip(index_); });
+    if (!why.empty()) {
+      chip_.reset();
+      set_all(asked, why, profile_.region);
+      for (auto& kernel : profile_.kernels) set_missing(asked, why, kernel);
+      profile_.timeline_why = why;
+      return;
+    }
+    const bool all = asked.empty() || passes_of(*chip_, asked) > 0;
+    for (const auto& name : asked) {
+      const std::string refused = all ? "" : why_refused(name);
+      if (refused.empty()) {
+        counters_.push_back(name);
+        continue;
+      }
+      profile_.region[name] = not_read(refused);
+      for (auto& kernel : profile_.kernels) set_missing({name}, refused, kernel);
+    }
+  }
+
+  std::string why_refused(const std::string& name) {
+    try {
+      const Config alone(*chip_, {name});
+      return {};
+    } catch (const Failure& failure) {
+      std::string unknown;
+      const std::string why = attempt([&] { unknown = unknown_metric(*chip_, name); });
+      return why.empty() && !unknown.empty() ? unknown : failure.what();
+    }
+  }
+
+  PassesOf passes() const {
+    return [this](const Names& names) { return passes_of(*chip_, names); };
+  }
+
+  void region() {
+    Names names = counters_;
+    if (graph_) {
+      const auto sass = std::stable_partition(names.begin(), names.end(), [](const auto& name) {
+        return name.find("_sass_") == std::string::npos;
+      });
+      set_all({sass, names.end()}, "SASS counters are not seen inside graphs: see the kernels",
+              profile_.region);
+      names.erase(sass, names.end());
+    }
+    if (names.empty()) return;
+    const Fit chosen = fit(names, budget_.left(), passes(),
+                           [&](int count) { return region_cost(count, forward_s_); });
+    set_all(chosen.left_out,
+            over_budget(fmt::format("its passes over a forward call of {:.3g} s, recorded, do not "
+                                    "fit",
+                                    forward_s_)),
+            profile_.region);
+    if (chosen.names.empty()) return;
+    const std::string why = attempt([&] { profile_.region.merge(collect_region(chosen)); });
+    if (!why.empty()) set_all(chosen.names, why, profile_.region);
+    const auto time = profile_.region.find(duration);
+    if (time != profile_.region.end() && time->second.value)
+      profile_.warnings.emplace_back(
+          "gpu__time_duration.sum of the region has 30 to 40 us of the range's own in it: "
+          "rnnbench__span_time has not");
+  }
+
+  Metrics collect_region(const Fit& chosen) {
+    Config config(*chip_, chosen.names);
+    Ranges ranges(*chip_, config, CUPTI_UserRange, CUPTI_UserReplay, 1);
+    bool done = false;
+    for (int pass = 0; !done; ++pass) {
+      if (pass > config.passes() + 4)
+        throw Error(fmt::format("not all of {} passes were collected", config.passes()));
+      const double before = budget_.spent();
+      ranges.start();
+      ranges.push("forward");
+      forward(call_);
+      ranges.pop();
+      done = ranges.stop();
+      const double took = budget_.spent() - before;
+      if (!done && took * (config.passes() - pass - 1) > budget_.left() + 1)
+        throw Error(
+            over_budget(fmt::format("{} passes of {:.2g} s do not fit", config.passes(), took)));
+    }
+    if (ranges.decode() == 0) throw Error("no range was collected");
+    const auto values = ranges.values(0);
+    return mean_metrics(chosen.names, {&values});
+  }
+
+  void kernels() {
+    Names names = counters_;
+    std::erase(names, duration);  // that of the records: a range's is longer
+    if (names.empty() || groups_.empty()) return;
+    const double longest_s = 1e-9 * std::transform_reduce(
+                                        eager_.launches.begin(), eager_.launches.end(), 0.0,
+                                        [](double a, double b) { return std::max(a, b); },
+                                        [](const Launch& launch) { return launch.ns(); });
+    const auto seconds = [&] {
+      const double left = budget_.left();  // of which the timeline after this gets its part
+      return left - (request_.timeline && left > 4 * timeline_s ? timeline_s : 0) - session_s;
+    };
+    const auto cost = [&](int count) { return replay_cost(count, longest_s); };
+    const Fit chosen = fit(names, seconds(), passes(), cost);
+    const std::string late = over_budget("its counters are not read");
+    for (auto& kernel : profile_.kernels) set_missing(chosen.left_out, late, kernel);
+    if (chosen.names.empty()) return;
+
+    Values values;
+    std::string why = attempt([&] { values = replay(chosen, cost(chosen.passes), seconds()); });
+    if (!why.empty()) {
+      const std::string refused = why;
+      why = attempt([&] { values = repeat(chosen); });
+      if (why.empty())
+        profile_.warnings.push_back(
+            "kernels were profiled while forward calls were repeated, not each alone: " + refused);
+      else
+        why = refused + "; and " + why;
+    }
+    std::size_t missed = 0;
+    for (std::size_t k = 0; k < groups_.size(); ++k) {
+      std::vector<const std::vector<double>*> samples;
+      for (const auto ordinal : groups_[k].ordinals)
+        if (const auto found = values.find(ordinal); found != values.end())
+          samples.push_back(&found->second);
+      KernelMetrics& kernel = profile_.kernels[k];
+      kernel.sampled = static_cast<int>(samples.size());
+      if (samples.empty())
+        set_missing(chosen.names, why.empty() ? late : why, kernel), ++missed;
+      else
+        kernel.metrics.merge(mean_metrics(chosen.names, samples));
+    }
+    if (missed > 0 && why.empty())
+      profile_.warnings.push_back(
+          fmt::format("counters of {} of {} kernels: {}", missed, groups_.size(), late));
+  }
+
+  /// Chosen launches alone. Throws where that gave nothing for another reason than the budget.
+  Values replay(const Fit& chosen, double cost, double seconds) {
+    Config config(*chip_, chosen.names);
+    Ranges ranges = replay_ranges(*chip_, config);
+    const Budget budget(seconds);
+    const auto affordable = static_cast<std::size_t>(std::max(1.0, seconds / cost));
+    Values values;
+    bool late = false;
+    for (const auto& round : rounds_of_samples(groups_, affordable)) {
+      if (late = late || budget.left() < eager_.seconds; late) break;
+      Replayed found;
+      try {
+        found = replay_launches(
+            ranges, eager_.launches, round, [&] { forward(kernels_); }, budget.left());
+      } catch (const Failure& failure) {
+        if (values.empty()) throw;
+        profile_.warnings.push_back(fmt::format("kernels: {}", failure.what()));
+        break;
+      }
+      values.merge(found.values);
+      late = found.out_of_time > 0;
+      if (found.out_of_order > 0)
+        profile_.warnings.push_back(fmt::format(
+            "{} launches came in another order than they were recorded in", found.out_of_order));
+    }
+    if (values.empty() && !late) throw Error("no launch could be stopped at");
+    return values;
+  }
+
+  Values repeat(const Fit& chosen) {
+    const auto launches = eager_.launches.size();
+    if (launches > most_ranges)
+      throw Error(fmt::format("a forward call of {} launches is too long to have each as a range",
+                              launches));
+    if (ranges_cost(chosen.passes, eager_.seconds, launches) > budget_.left())
+      throw Error(
+          over_budget(fmt::format("{} passes with {} ranges do not fit", chosen.passes, launches)));
+    Config config(*chip_, chosen.names);
+    return repeat_forward(*chip_, config, launches, [&] { forward(kernels_); });
+  }
+
+  void timeline() {
+    if (!request_.timeline) {
+      profile_.timeline_why = "not asked for";
+    } else if (budget_.left() < forward_s_) {
+      profile_.timeline_why = over_budget("no forward call is sampled");
+    } else {
+      profile_.timeline_why = attempt([&] {
+        profile_.timeline = sample_forward(
+            *chip_, [&] { forward(call_); }, forward_s_, [&] { return budget_.left(); },
+            profile_.warnings);
+      });
+    }
+  }
+
+  static void set_missing(const Names& names, const std::string& why, KernelMetrics& kernel) {
+    for (const auto& name : names) kernel.metrics.try_emplace(name, not_read(why));
+  }
+
+  /// Names of ours that were asked for where they are not.
+  void explain_ours() {
+    for (const auto& name : request_.metrics) {
+      if (!ours(name)) continue;
+      const bool of_region = name.starts_with("rnnbench__");
+      profile_.region.try_emplace(
+          name, not_read(of_region ? "no such metric: rnnbench__ has kernel_launches, kernel_time, "
+                                     "busy_time, gap_time and span_time"
+                                   : "of a kernel, not of a forward call: see the kernels"));
+      for (auto& kernel : profile_.kernels)
+        if (!of_region)
+          set_missing({name},
+                      name == "launch__cluster_size" ? "not launched in clusters"
+                                                     : "no such metric: `rnnbench list metrics`",
+                      kernel);
+    }
+  }
+
+  const int index_;
+  Kernel& call_;
+  Kernel& kernels_;
+  const bool graph_;
+  const ProfileRequest& request_;
+  const cudaStream_t stream_;
+  const Budget budget_;
+  Profile profile_;
+  std::string stand_aside_;  // another profiler has this process: why nothing is touched
+  Records eager_;
+  std::vector<Group> groups_;
+  double forward_s_ = 0;  // of the whole call, as recorded
+  std::optional<Chip> chip_;
+  Names counters_;
+};
+
+}  // namespace
+
+Profile cuda_profile(int index, Kernel& call, Kernel& kernels, const ProfileRequest& request,
+                     cudaStream_t stream) {
+  try {
+    (void)cupti::api();
+  } catch (const Error& missing) {
+    return unread(request, missing.what());
+  }
+  return Collector(index, call, kernels, request, stream).run();
+}
+
+std::vector<MetricInfo> cuda_metrics(int index, std::string& why) {
+  const auto devices = cuda_devices(why);
+  if (devices.empty()) return {};
+  if (index < 0 || static_cast<std::size_t>(index) >= devices.size()) {
+    why = fmt::format("there is no device cuda:{}: {} found", index, devices.size());
+    return {};
+  }
+  try {
+    return all_metrics(
+        {.device = index, .context = nullptr, .name = chip_name(index), .availability = {}});
+  } catch (const Error& failure) {
+    why = failure.what();
+    return {};
+  }
+}
+
+std::string cupti_state() { return cupti::library_state(); }
+
+}  // namespace rnnbench

@@ -1,0 +1,117 @@
+#include "impls/cuda/cupti/launches.hpp"
+
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace rnnbench::cupti {
+namespace {
+
+std::string text_of(const Launch::Extent& extent) {
+  return fmt::format("{}x{}x{}", extent[0], extent[1], extent[2]);
+}
+
+/// Where the parameters of a readable signature begin, or its length where it has none.
+std::size_t parameters_of(std::string_view signature) {
+  if (!signature.ends_with(')')) return signature.size();
+  int open = 0;
+  for (std::size_t k = signature.size(); k-- > 0;) {
+    if (signature[k] == ')') ++open;
+    if (signature[k] == '(' && --open == 0) return k;
+  }
+  return signature.size();
+}
+
+/// Where the name begins: after a return type, which only templates have.
+std::size_t name_of(std::string_view signature) {
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t k = 0; k < signature.size(); ++k) {
+    if (signature[k] == '<' || signature[k] == '(') ++depth;
+    if (signature[k] == '>' || signature[k] == ')') --depth;
+    if (signature[k] == ' ' && depth == 0) begin = k + 1;
+  }
+  return begin;
+}
+
+}  // namespace
+
+std::string shape_of(const Launch& launch) {
+  return fmt::format("{} blocks of {}{}", text_of(launch.grid), text_of(launch.block),
+                     launch.clustered() ? " in clusters of " + text_of(launch.cluster) : "");
+}
+
+std::string readable_name(const char* symbol) {
+  if (!symbol) return "unnamed kernel";
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
+  if (status != 0 || !text) return symbol;
+  const std::string_view whole(text.get());
+  const auto signature = whole.substr(0, parameters_of(whole));
+  return std::string(signature.substr(name_of(signature)));
+}
+
+std::vector<Group> group(const std::vector<Launch>& launches) {
+  std::map<std::pair<std::string, std::string>, std::size_t> place;
+  std::vector<Group> groups;
+  for (std::size_t k = 0; k < launches.size(); ++k) {
+    const auto [found, added] =
+        place.try_emplace({launches[k].name, shape_of(launches[k])}, groups.size());
+    if (added) groups.push_back({found->first.first, found->first.second, {}, 0});
+    groups[found->second].ordinals.push_back(k);
+    groups[found->second].total_ns += launches[k].ns();
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.total_ns > b.total_ns; });
+  return groups;
+}
+
+Spans spans(const std::vector<Launch>& launches) {
+  if (launches.empty()) return {};
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> intervals;
+  Spans found;
+  for (const Launch& launch : launches) {
+    intervals.emplace_back(launch.start_ns, launch.end_ns);
+    found.sum_ns += launch.ns();
+  }
+  std::sort(intervals.begin(), intervals.end());
+  std::uint64_t busy = 0, reached = intervals.front().first;
+  for (const auto& [start, end] : intervals) {
+    if (end <= reached) continue;
+    busy += end - std::max(start, reached);
+    reached = end;
+  }
+  found.busy_ns = static_cast<double>(busy);
+  found.span_ns = static_cast<double>(reached - intervals.front().first);
+  found.gap_ns = found.span_ns - found.busy_ns;
+  return found;
+}
+
+std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups,
+                                                        std::size_t affordable) {
+  std::vector<std::set<std::size_t>> rounds(3);
+  std::set<std::size_t> chosen;
+  for (std::size_t round = 0; round < rounds.size(); ++round)
+    for (const Group& one : groups) {
+      if (chosen.size() >= affordable) break;
+      if (one.ordinals.empty()) continue;
+      const std::size_t ordinal = round == 0   ? one.ordinals[one.ordinals.size() / 2]
+                                  : round == 1 ? one.ordinals.front()
+                                               : one.ordinals.back();
+      if (chosen.insert(ordinal).second) rounds[round].insert(ordinal);
+    }
+  std::vector<std::vector<std::size_t>> lists;
+  for (const auto& round : rounds)
+    if (!round.empty()) lists.emplace_back(round.begin(), round.end());
+  return lists;
+}
+
+}  // namespace rnnbench::cupti

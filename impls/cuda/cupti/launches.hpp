@@ -1,0 +1,60 @@
+// Kernel launches as activity records tell of them: grouped, summed, and some chosen to look at
+// closely. No CUDA header here.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rnnbench::cupti {
+
+struct Launch {
+  using Extent = std::array<std::uint32_t, 3>;
+  std::string name;  // readable
+  Extent grid{1, 1, 1}, block{1, 1, 1};
+  Extent cluster{0, 0, 0};  // zeros: not clustered
+  int registers = 0;        // per thread
+  int static_shared = 0, dynamic_shared = 0;
+  int local = 0;                 // bytes per thread
+  bool shared_opted_in = false;  // to more than the default limit of shared memory
+  std::uint64_t start_ns = 0, end_ns = 0;
+  std::uint32_t correlation = 0;  // rises in the order of the calls that launched
+
+  double ns() const { return static_cast<double>(end_ns - start_ns); }
+  bool clustered() const { return size(cluster) > 1; }
+  static std::uint64_t size(const Extent& e) { return std::uint64_t{e[0]} * e[1] * e[2]; }
+};
+
+/// "64x1x1 blocks of 256x1x1 in clusters of 2x1x1"
+std::string shape_of(const Launch& launch);
+
+/// A C++ kernel's name without return type and parameters; other names as they are.
+std::string readable_name(const char* symbol);
+
+/// The launches of one kernel in one shape.
+struct Group {
+  std::string name, shape;
+  std::vector<std::size_t> ordinals;  // into the launches, ascending
+  double total_ns = 0;
+};
+/// The longest in total first.
+std::vector<Group> group(const std::vector<Launch>& launches);
+
+/// Kernels may overlap: their sum may be more than the time in which any of them ran.
+struct Spans {
+  double sum_ns = 0;   // of durations
+  double busy_ns = 0;  // at least one kernel ran
+  double gap_ns = 0;   // between the first start and the last end: none ran
+  double span_ns = 0;  // from the first start to the last end
+};
+Spans spans(const std::vector<Launch>& launches);
+
+/// Ordinals of launches to look at, in rounds: first one of each group, from its middle, then its
+/// first and its last. Where fewer than all can be afforded, the longest groups come first. Each
+/// round is in launch order.
+std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups,
+                                                        std::size_t affordable);
+
+}  // namespace rnnbench::cupti

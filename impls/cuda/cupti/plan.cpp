@@ -1,0 +1,42 @@
+#include "impls/cuda/cupti/plan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace rnnbench::cupti {
+
+double region_cost(int passes, double forward_s) {
+  return session_s + passes * (forward_s + 0.015);
+}
+double replay_cost(int passes, double kernel_s) { return 0.006 + passes * (kernel_s + 0.0095); }
+double ranges_cost(int passes, double forward_s, std::size_t launches) {
+  return session_s + passes * (forward_s + 1e-3 * static_cast<double>(launches));
+}
+
+Fit fit(const std::vector<std::string>& names, double seconds, const PassesOf& passes_of,
+        const std::function<double(int)>& cost) {
+  Fit found;
+  if (names.empty()) return found;
+  if (const int all = passes_of(names); all > 0 && cost(all) <= seconds) return {names, {}, all};
+  std::vector<std::pair<int, std::size_t>> order;  // passes alone, place
+  for (std::size_t k = 0; k < names.size(); ++k) order.emplace_back(passes_of({names[k]}), k);
+  std::stable_sort(order.begin(), order.end());
+  std::vector<bool> taken(names.size(), false);
+  std::vector<std::string> together;
+  for (const auto& [alone, place] : order) {
+    if (alone == 0 || cost(alone) > seconds) continue;
+    together.push_back(names[place]);
+    const int passes = passes_of(together);
+    if (passes > 0 && cost(passes) <= seconds) {
+      taken[place] = true;
+      found.passes = passes;
+    } else {
+      together.pop_back();
+    }
+  }
+  for (std::size_t k = 0; k < names.size(); ++k)
+    (taken[k] ? found.names : found.left_out).push_back(names[k]);
+  return found;
+}
+
+}  // namespace rnnbench::cupti

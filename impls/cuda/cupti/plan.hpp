@@ -1,0 +1,47 @@
+// What a profile's parts cost, and what of them fits a budget. No CUDA header here.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rnnbench::cupti {
+
+/// Seconds that a profile may take, from its making on.
+class Budget {
+ public:
+  explicit Budget(double seconds) : seconds_(seconds) {}
+  double seconds() const { return seconds_; }
+  double spent() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  double left() const { return seconds_ - spent(); }
+
+ private:
+  double seconds_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Estimates from an H200 with CUDA 13.0, for deciding beforehand; what it took decides after.
+inline constexpr double session_s = 0.2;   // enabling, configuring and decoding of ranges
+inline constexpr double timeline_s = 0.4;  // sampling one forward, with its set-up
+double region_cost(int passes, double forward_s);
+double replay_cost(int passes, double kernel_s);  // one launch, alone
+/// A forward whose every launch is a range, repeated pass by pass.
+double ranges_cost(int passes, double forward_s, std::size_t launches);
+
+/// Passes that names take together; 0: cannot be collected.
+using PassesOf = std::function<int(const std::vector<std::string>&)>;
+
+struct Fit {
+  std::vector<std::string> names;  // in the order they were asked for
+  std::vector<std::string> left_out;
+  int passes = 0;
+};
+/// As many of `names` as `cost(passes)` lets into `seconds`: all, or those of the fewest passes.
+Fit fit(const std::vector<std::string>& names, double seconds, const PassesOf& passes_of,
+        const std::function<double(int)>& cost);
+
+}  // namespace rnnbench::cupti

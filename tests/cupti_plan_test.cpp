@@ -1,0 +1,76 @@
+// What of a profile fits its budget, on a chip made of rules.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "impls/cuda/cupti/plan.hpp"
+
+namespace rnnbench::cupti {
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// "n<k>" takes k passes, and the longest of several carries the others; "bad" cannot be collected.
+int passes(const Names& names) {
+  int most = 0;
+  for (const auto& name : names) {
+    if (name == "bad") return 0;
+    most = std::max(most, std::stoi(name.substr(1)));
+  }
+  return most;
+}
+double seconds(int count) { return count; }
+
+TEST(CuptiPlan, AllIsTakenWhereItFits) {
+  const auto found = fit({"n8", "n1", "n2"}, 8, passes, seconds);
+  EXPECT_EQ(found.names, (Names{"n8", "n1", "n2"}));
+  EXPECT_TRUE(found.left_out.empty());
+  EXPECT_EQ(found.passes, 8);
+}
+
+TEST(CuptiPlan, WhatTakesMostPassesIsLeftOutFirst) {
+  const auto found = fit({"n8", "n1", "n2"}, 7.9, passes, seconds);
+  EXPECT_EQ(found.names, (Names{"n1", "n2"}));
+  EXPECT_EQ(found.left_out, (Names{"n8"}));
+  EXPECT_EQ(found.passes, 2);
+}
+
+TEST(CuptiPlan, NothingFitsAnEmptyBudget) {
+  const auto found = fit({"n8", "n1"}, 0.5, passes, seconds);
+  EXPECT_TRUE(found.names.empty());
+  EXPECT_EQ(found.left_out, (Names{"n8", "n1"}));
+  EXPECT_TRUE(fit({}, 100, passes, seconds).names.empty());
+}
+
+TEST(CuptiPlan, OneThatCannotBeCollectedTakesNoOtherWithIt) {
+  const auto found = fit({"bad", "n1"}, 100, passes, seconds);
+  EXPECT_EQ(found.names, (Names{"n1"}));
+  EXPECT_EQ(found.left_out, (Names{"bad"}));
+}
+
+TEST(CuptiPlan, NamesThatDoNotGoTogetherStayWithinTheBudget) {
+  const auto added = [](const Names& names) { return static_cast<int>(names.size()); };
+  const auto found = fit({"a", "b", "c"}, 2, added, seconds);
+  EXPECT_EQ(found.names, (Names{"a", "b"}));
+  EXPECT_EQ(found.left_out, (Names{"c"}));
+  EXPECT_EQ(found.passes, 2);
+}
+
+TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
+  EXPECT_LT(region_cost(1, 0.01), region_cost(9, 0.01));
+  EXPECT_GT(region_cost(9, 1), 9);
+  EXPECT_NEAR(replay_cost(1, 0), 0.015, 0.005);  // as measured
+  EXPECT_NEAR(replay_cost(9, 0), 0.09, 0.005);
+  EXPECT_GT(ranges_cost(2, 0, 512), ranges_cost(2, 0, 1));
+}
+
+TEST(CuptiPlan, BudgetIsSpentByTime) {
+  const Budget budget(3);
+  EXPECT_EQ(budget.seconds(), 3);
+  EXPECT_GE(budget.spent(), 0);
+  EXPECT_LE(budget.left(), 3);
+  EXPECT_GT(budget.left(), 2);
+}
+
+}  // namespace
+}  // namespace rnnbench::cupti

@@ -1,0 +1,98 @@
+// Values and failures of the profiler as metrics with reasons.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "impls/cuda/cupti/reasons.hpp"
+#include "impls/cuda/cupti/results.hpp"
+
+namespace rnnbench::cupti {
+namespace {
+
+TEST(CuptiReasons, NameTheCallTheErrorAndWhatMendsIt) {
+  const auto rights = reason_for(35, "CUPTI_ERROR_INSUFFICIENT_PRIVILEGES", "cuptiX");
+  EXPECT_TRUE(rights.starts_with("cuptiX: error 35 CUPTI_ERROR_INSUFFICIENT_PRIVILEGES: "));
+  EXPECT_NE(rights.find("NVreg_RestrictProfilingToAdminUsers=0"), std::string::npos);
+  const auto second = reason_for(39, "MULTIPLE", "cuptiSubscribe");
+  EXPECT_NE(second.find("another profiler"), std::string::npos);
+  EXPECT_NE(second.find("--metrics none"), std::string::npos);
+  EXPECT_EQ(reason_for(999, "", "cuptiX"), "cuptiX: error 999");
+  for (int code = 0; code < 50; ++code)
+    EXPECT_EQ(reason_for(code, "W", "c").find('\n'), std::string::npos) << code;
+  EXPECT_EQ(Failure(39, "W", "c").code(), 39);
+}
+
+TEST(CuptiResults, MeansOfSamples) {
+  const std::vector<double> first{1, 10}, second{3, 20};
+  const auto metrics = mean_metrics({"a", "b"}, {&first, &second});
+  EXPECT_EQ(metrics.at("a"), read_as(2));
+  EXPECT_EQ(metrics.at("b"), read_as(15));
+}
+
+TEST(CuptiResults, WhatIsNoNumberHasAReasonAndNoValue) {
+  const std::vector<double> first{1, std::nan(""), std::numeric_limits<double>::infinity()},
+      second{3, 20, 1}, cut{1};
+  for (const auto& metrics :
+       {mean_metrics({"a", "b", "c"}, {&first, &second}), mean_metrics({"a", "b", "c"}, {&cut})}) {
+    EXPECT_TRUE(metrics.at("a").value);
+    for (const char* name : {"b", "c"}) {
+      EXPECT_FALSE(metrics.at(name).value) << name;
+      EXPECT_FALSE(metrics.at(name).why.empty()) << name;
+    }
+  }
+}
+
+TEST(CuptiResults, SpansAreMetricsOfTheRegion) {
+  Launch first, second;
+  first.start_ns = 100, first.end_ns = 110, second.start_ns = 130, second.end_ns = 150;
+  const auto metrics = span_metrics({first, second});
+  EXPECT_EQ(metrics.at("rnnbench__kernel_launches"), read_as(2));
+  EXPECT_EQ(metrics.at("rnnbench__kernel_time"), read_as(30));
+  EXPECT_EQ(metrics.at("rnnbench__busy_time"), read_as(30));
+  EXPECT_EQ(metrics.at("rnnbench__gap_time"), read_as(20));
+  EXPECT_EQ(metrics.at("rnnbench__span_time"), read_as(50));
+  const auto none = no_span_metrics("why");
+  ASSERT_EQ(none.size(), metrics.size());
+  for (const auto& [name, metric] : none) {
+    EXPECT_EQ(metric, not_read("why")) << name;
+    EXPECT_TRUE(ours(name)) << name;
+  }
+}
+
+TEST(CuptiResults, KernelsHaveTheirMeanDuration) {
+  const auto kernels = kernel_metrics({{"k", "shape", {0, 2, 5}, 60}});
+  ASSERT_EQ(kernels.size(), 1U);
+  EXPECT_EQ(kernels[0].launches, 3);
+  EXPECT_EQ(kernels[0].sampled, 0);
+  EXPECT_EQ(kernels[0].metrics.at("gpu__time_duration.sum"), read_as(20));
+}
+
+TEST(CuptiResults, HitRatesBeyondAllAreKeptWithAWarning) {
+  Profile profile;
+  profile.region = {{"lts__t_sector_hit_rate.pct", read_as(104)},
+                    {"l1tex__t_sector_hit_rate.pct", read_as(99)},
+                    {"sm__x.sum", read_as(1e9)},
+                    {"b_hit_rate.pct", not_read("why")}};
+  EXPECT_EQ(hit_rate_warnings(profile).size(), 1U);
+  profile.kernels.resize(2);
+  profile.kernels[1].metrics = {{"lts__t_sector_hit_rate.pct", read_as(107)}};
+  const auto warnings = hit_rate_warnings(profile);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(
+      warnings[0].starts_with("lts__t_sector_hit_rate.pct is over 100 % in 2 places, up to "
+                              "107 %"))
+      << warnings[0];
+  EXPECT_TRUE(hit_rate_warnings({}).empty());
+}
+
+TEST(CuptiResults, NamesOfOursAreNotAskedOfTheProfiler) {
+  for (const char* name :
+       {"launch__grid_size", "rnnbench__gap_time", "sm__maximum_warps_per_active_cycle_pct"})
+    EXPECT_TRUE(ours(name)) << name;
+  for (const char* name : {"gpu__time_duration.sum", "sm__throughput.avg", ""})
+    EXPECT_FALSE(ours(name)) << name;
+}
+
+}  // namespace
+}  // namespace rnnbench::cupti
