@@ -84,6 +84,9 @@ class Session {
   /// where `call` is a graph what it was recorded from. Both are launched as often as it takes, and
   /// no time in the profile is a result. What cannot be read has its reason.
   virtual Profile profile(Kernel& call, Kernel& kernels, const ProfileRequest& request) = 0;
+  /// Names for what follows on an outside profiler's timeline; nested. Use CallRanges.
+  virtual void begin_range(const std::string& name) = 0;
+  virtual void end_range() noexcept = 0;
   /// Float64 reference on the device (see reference.hpp); false where there is none.
   /// `in`: f32 host arrays of the inputs and weights in spec order; `out`: f64 host arrays of all
   /// outputs in spec order, to be filled.

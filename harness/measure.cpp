@@ -31,8 +31,8 @@ double seconds_since(Clock::time_point start) {
 std::vector<int> timing_sets() { return {1, 2, 0}; }
 
 std::vector<Sample> timed(Remote& worker, LiveCase& live, int discard, int samples,
-                          const std::string& cache) {
-  const Timed result = worker.time(timed_key, discard, samples, cache, timing_sets());
+                          const std::string& cache, bool warmup = false) {
+  const Timed result = worker.time(timed_key, discard, samples, cache, timing_sets(), warmup);
   live.last_set = result.last_set;
   live.empty_wait_s = std::max(live.empty_wait_s, result.empty_wait_s);
   if (!result.violation.empty()) throw Incorrect("while timed: " + result.violation);
@@ -51,7 +51,7 @@ void warm_up(Remote& worker, LiveCase& live, const Protocol& protocol) {
   double before = 0;
   for (int calls = 0; seconds_since(start) + live.call_s < longest_warm_up_s;) {
     const int batch = std::clamp(static_cast<int>(0.01 / std::max(live.call_s, 1e-7)), 1, 200);
-    const double now = median_of(timed(worker, live, 0, batch, protocol.cache));
+    const double now = median_of(timed(worker, live, 0, batch, protocol.cache, true));
     calls += batch;
     live.call_s = now;
     if (calls > protocol.warmup && std::abs(now - before) < stable * now) return;

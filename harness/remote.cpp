@@ -94,7 +94,8 @@ Made Remote::make(const std::string& key, const MakeRequest& request) {
                           {"impl", request.impl},
                           {"options", request.options},
                           {"graph", request.graph},
-                          {"cache", request.cache}});
+                          {"cache", request.cache},
+                          {"ranges", request.ranges}});
   return {reply.value("setup_s", 0.0), reply.value("note", ""), reply.value("instances", 1),
           reply.value("covered_bytes", 0.0)};
 }
@@ -107,13 +108,14 @@ Ran Remote::run(const std::string& key, int set, bool reset,
 }
 
 Timed Remote::time(const std::string& key, int discard, int samples, const std::string& cache,
-                   const std::vector<int>& sets) {
+                   const std::vector<int>& sets, bool warmup) {
   const Json reply = ask({{"op", "time"},
                           {"case", key},
                           {"discard", discard},
                           {"samples", samples},
                           {"cache", cache},
-                          {"sets", sets}});
+                          {"sets", sets},
+                          {"warmup", warmup}});
   Timed timed;
   const auto device = reply.at("device_s").get<std::vector<double>>();
   const auto wall = reply.at("wall_s").get<std::vector<double>>();

@@ -22,6 +22,7 @@ struct MakeRequest {
   std::map<std::string, std::string> options;
   bool graph = false;
   std::string cache = "hot";
+  std::vector<std::string> ranges = {};  // scenario, problem, implementation: for profilers
 };
 
 struct Made {
@@ -66,7 +67,7 @@ class Remote {
   Made make(const std::string& key, const MakeRequest& request);
   Ran run(const std::string& key, int set, bool reset, const std::vector<TensorPlace>& fetch);
   Timed time(const std::string& key, int discard, int samples, const std::string& cache,
-             const std::vector<int>& sets);
+             const std::vector<int>& sets, bool warmup);
   void fetch(const std::string& key, const std::vector<TensorPlace>& places);
   void profile(const std::string& key);
   Profile metrics(const std::string& key, const ProfileRequest& request);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "harness/named_range.hpp"
 #include "harness/statistics.hpp"
 #include "harness/storage.hpp"
 
@@ -97,7 +98,10 @@ void ServedCase::use_set(Instance& instance, int set) {
     session_.copy_on_device(instance.buffer(buffer.name()).data(), buffer.data(), buffer.bytes());
 }
 
-void ServedCase::make(const Impl& impl, const Options& options, bool graph, CacheMode cache) {
+void ServedCase::make(const Impl& impl, const Options& options, bool graph, CacheMode cache,
+                      std::vector<std::string> ranges) {
+  ranges_ = std::move(ranges);
+  const CallRanges open(session_, ranges_, "make");
   const auto start = std::chrono::steady_clock::now();
   const std::size_t before = session_.available_bytes();
   session_.synchronize();
@@ -128,10 +132,13 @@ std::optional<std::string> ServedCase::run(int set, bool reset,
   instance.poison_outputs();
   if (reset) instance.reset_state();
   session_.synchronize();
-  const auto start = std::chrono::steady_clock::now();
-  instance.kernel().launch(session_.stream());
-  session_.synchronize();
-  wall_s = seconds_since(start);
+  {
+    const CallRanges open(session_, ranges_, "verify");
+    const auto start = std::chrono::steady_clock::now();
+    instance.kernel().launch(session_.stream());
+    session_.synchronize();
+    wall_s = seconds_since(start);
+  }
   // Fetched at once: a kernel that returns before its work is done has not got the time to finish.
   fetch(fetched);
   if (auto found = violation()) return found;
@@ -202,7 +209,14 @@ std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) 
   const auto discard = static_cast<std::size_t>(request.discard);
   const auto end = begin + discard + static_cast<std::size_t>(request.samples);
   for (std::size_t call = begin; call < std::min(begin + ahead, end); ++call) prepare(call);
+  const char* const stage = request.warmup ? "warmup" : "measure";
+  std::optional<CallRanges> open;
+  open.emplace(session_, ranges_, discard > 0 ? "warmup" : stage);
   for (std::size_t call = begin; call < end; ++call) {
+    if (discard > 0 && call == begin + discard) {
+      open.reset();
+      open.emplace(session_, ranges_, stage);
+    }
     if (call + ahead < end) prepare(call + ahead);
     if (request.cache == CacheMode::cold) flush();
     const Sample sample = session_.time(instances_[call % count].kernel());
@@ -246,11 +260,13 @@ Profile ServedCase::metrics(const ProfileRequest& request) {
   use_set(instance, 0);
   instance.reset_state();
   session_.synchronize();
+  const CallRanges open(session_, ranges_, "metrics");
   return session_.profile(instance.kernel(), instance.recorded(), request);
 }
 
 void ServedCase::profile() {
   session_.synchronize();
+  const CallRanges open(session_, ranges_, "profile");
   instances_.front().kernel().launch(session_.stream());
   session_.synchronize();
 }

@@ -21,6 +21,7 @@ struct TimeRequest {
   int samples = 1;
   CacheMode cache = CacheMode::hot;
   std::vector<int> sets;  // input sets to go through, one a call
+  bool warmup = false;    // what these calls are called on a profiler's timeline
 };
 
 class ServedCase {
@@ -32,7 +33,9 @@ class ServedCase {
              const std::vector<std::vector<TensorPlace>>& sets, bool last_use);
 
   /// Makes the kernel; with `rotate`, as many instances as cover twice the last cache level.
-  void make(const Impl& impl, const Options& options, bool graph, CacheMode cache);
+  /// `ranges`: what a profiler shows its calls under, the outermost first.
+  void make(const Impl& impl, const Options& options, bool graph, CacheMode cache,
+            std::vector<std::string> ranges);
   std::string note() const { return instances_.front().note(); }
   std::size_t instance_count() const { return instances_.size(); }
   /// Bytes of all instances' tensors.
@@ -75,6 +78,7 @@ class ServedCase {
   std::size_t last_instance_ = 0;
   std::size_t next_call_ = 0;
   bool weights_checked_ = false;
+  std::vector<std::string> ranges_;
   bool last_use_;
 };
 

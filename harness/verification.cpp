@@ -25,7 +25,12 @@ void load_and_make(Remote& worker, const std::string& key, const Problem& proble
                    const ProblemData& data, LiveCase& live, const RunPlan& plan,
                    const std::string& cache) {
   worker.load(key, problem, data.weights(), data.sets(), key == timed_key);
-  const Made made = worker.make(key, {live.remote_name, live.options, live.seat.graph, cache});
+  const Made made = worker.make(key, {live.remote_name,
+                                      live.options,
+                                      live.seat.graph,
+                                      cache,
+                                      {live.result.scenario, id(live.result.problem),
+                                       live.result.impl + (live.seat.graph ? " graph" : "")}});
   live.result.setup_s = made.setup_s;
   live.result.note = made.note;
   if (cache != "rotate" || made.covered_bytes >= 2 * plan.device.llc_bytes) return;

@@ -157,7 +157,8 @@ class Worker {
     ServedCase& served = case_of(request);
     const auto start = Clock::now();
     served.make(impl, options, request.value("graph", false),
-                parse_cache_mode(request.value("cache", "hot")));
+                parse_cache_mode(request.value("cache", "hot")),
+                request.value("ranges", std::vector<std::string>{}));
     const double took = std::chrono::duration<double>(Clock::now() - start).count();
     return {{"setup_s", took / static_cast<double>(served.instance_count())},
             {"note", served.note()},
@@ -177,6 +178,7 @@ class Worker {
     TimeRequest wanted;
     wanted.discard = request.value("discard", 1);
     wanted.samples = request.value("samples", 1);
+    wanted.warmup = request.value("warmup", false);
     wanted.cache = parse_cache_mode(request.value("cache", "hot"));
     wanted.sets = request.value("sets", std::vector<int>{0});
     ServedCase& served = case_of(request);

@@ -46,6 +46,35 @@ TEST(External, WorkersOpenTheirDevicesAtTheSameTime) {
   EXPECT_EQ(first + second, "beginbegin");  // one after the other they would be begin, end
 }
 
+TEST(External, CallsAreNamedForProfilers) {
+  const Folder folder;
+  const auto log = folder.path() / "asked";
+  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string from = "    if op == \"make\":\n";
+  ASSERT_NE(text.find(from), std::string::npos);
+  text.insert(text.find(from),
+              fmt::format("    if op in ('make', 'time'):\n"
+                          "        with open('{}', 'a') as log:\n"
+                          "            log.write(f\"{{op}} {{request.get('ranges')}} "
+                          "{{request.get('warmup')}}\\n\")\n",
+                          log.string()));
+  std::ofstream(folder.path() / "worker.py") << text;
+  const auto run = run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine " +
+                               fast + out_flag(folder) + "--external mine='python3 " +
+                               (folder.path() / "worker.py").string() + "'");
+  EXPECT_EQ(run.code, 0) << run.output;
+  std::ifstream asked(log);
+  const std::string lines(std::istreambuf_iterator<char>(asked), {});
+  EXPECT_NE(lines.find("make ['ad_hoc', 'rnn_tanh_b1_t3_i4_h4_l1_f32', 'cpu:mine'] None\n"),
+            std::string::npos)
+      << lines;
+  const auto warm = lines.find("time None True\n"), timed = lines.find("time None False\n");
+  ASSERT_NE(warm, std::string::npos) << lines;
+  ASSERT_NE(timed, std::string::npos) << lines;
+  EXPECT_LT(warm, timed);
+}
+
 TEST(External, AWorkerThatLostCountOfItsCallsHasNotPassed) {
   const Folder folder;
   std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");

@@ -101,6 +101,8 @@ class CpuSession final : public Session {
     profile.spent_s = spent.count();
     return profile;
   }
+  void begin_range(const std::string&) override {}
+  void end_range() noexcept override {}
   bool reference(const Problem&, const std::vector<const float*>&,
                  const std::vector<double*>&) override {
     return false;  // the engine's own float64 reference runs on the same cores

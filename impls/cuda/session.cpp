@@ -8,6 +8,7 @@
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/cuda_check.cuh"
 #include "impls/common/cuda_graph.cuh"
+#include "impls/common/nvtx.cuh"
 
 namespace rnnbench {
 namespace {
@@ -91,6 +92,8 @@ class CudaSession final : public Session {
   Profile profile(Kernel& call, Kernel& kernels, const ProfileRequest& request) override {
     return cuda_profile(info_.index, call, kernels, request, stream_);
   }
+  void begin_range(const std::string& name) override { nvtx_push(name.c_str()); }
+  void end_range() noexcept override { nvtxDomainRangePop(nvtx_domain()); }
   bool reference(const Problem& p, const std::vector<const float*>& in,
                  const std::vector<double*>& out) override {
     cuda_reference(p, in, out, stream_);
