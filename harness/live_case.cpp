@@ -18,6 +18,16 @@ Remote& WorkerPool::worker(const Seat& seat) {
   return *worker;
 }
 
+std::unique_ptr<Remote> WorkerPool::worker_under(const Seat& seat,
+                                                 std::vector<std::string> before) {
+  const Offer& wanted = catalog_.offers()[seat.offer];
+  const auto& argv = catalog_.providers()[wanted.provider].argv;
+  before.insert(before.end(), argv.begin(), argv.end());
+  auto remote = std::make_unique<Remote>(before, timeout_s_);
+  remote->open(wanted.device, index_, threads_);
+  return remote;
+}
+
 void WorkerPool::start_all(const std::vector<Seat>& seats) {
   for (const Seat& seat : seats) {
     try {

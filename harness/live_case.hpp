@@ -33,6 +33,8 @@ class WorkerPool {
   void start_all(const std::vector<Seat>& seats);
   /// Until the devices of all these are open, so that nothing is timed beside that.
   void finish_opening(const std::vector<Seat>& seats);
+  /// One more worker, run by another program: `before` are its words, before the worker's own.
+  std::unique_ptr<Remote> worker_under(const Seat& seat, std::vector<std::string> before);
   /// Ends it; the next call of `worker` starts a fresh one.
   void retire(const Seat& seat);
   /// Frees what the worker holds under `key`, where there is a worker; one that cannot is ended.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "harness/live_case.hpp"
+#include "harness/problem_data.hpp"
 
 namespace rnnbench {
 
@@ -11,7 +12,9 @@ struct RunPlan;
 
 /// Fills the profile of every case that is still live, as --metrics asks for. Whatever goes wrong
 /// is the profile's reason: the case stays what it was. A worker that has loaded a profiler's
-/// libraries is ended, so that nothing is timed beside them.
-void collect_metrics(std::vector<LiveCase>& cases, WorkerPool& pool, const RunPlan& plan);
+/// libraries is ended, so that nothing is timed beside them. The metric "callgrind" is counted in a
+/// worker of its own, which valgrind runs.
+void collect_metrics(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
+                     const RunPlan& plan);
 
 }  // namespace rnnbench

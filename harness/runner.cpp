@@ -175,7 +175,7 @@ class ProblemRun {
     if (plan_.protocol.verify) verify_after(data, cases_, pool_, plan_);
     for (auto& live : cases_)
       if (live.live) summarize_samples(live);
-    collect_metrics(cases_, pool_, plan_);
+    collect_metrics(data, cases_, pool_, plan_);
   }
 
   void make_unverified(const ProblemData& data) {

@@ -216,6 +216,7 @@ std::vector<std::string> metric_lines(const Row& row) {
   add("rnnbench__kernel_launches",
       [](double count) { return fmt::format("{:.0f} kernel launches", count); });
   add("instructions", amount("instructions", ""));
+  add("callgrind", amount("instructions (callgrind)", ""));
   add("instructions-per-cycle",
       [](double value) { return fmt::format("{:.3g} instructions per cycle", value); });
   add("cache-misses", amount("cache misses", ""));

@@ -124,6 +124,26 @@ TEST(RunMetrics, OurOwnCountersHaveAValueOrAReason) {
   EXPECT_NE(unknown.at("why").get<std::string>().find("no such counter"), std::string::npos);
 }
 
+TEST(RunMetrics, CallgrindCountsTheInstructionsOfACall) {
+  const Folder folder;
+  const std::string flags = "--metrics callgrind --threads 1 --impl naive ";
+  const auto count = [&](const std::string& sizes, const std::string& out) {
+    const auto run = run_program("--device cpu --cell rnn_tanh --hidden 16 " + sizes + flags +
+                                 fast + "--out " + (folder.path() / out).string());
+    EXPECT_EQ(run.code, 0) << run.output;
+    return cases_in(folder.path() / out).at(0).at("profile").at("region").at("callgrind");
+  };
+  const auto once = count("--seq 8 ", "once");
+  if (!once.is_number()) {
+    EXPECT_NE(once.at("why").get<std::string>().find("valgrind"), std::string::npos);
+    GTEST_SKIP() << once.at("why");
+  }
+  EXPECT_GT(once.get<double>(), 8 * 16 * 32);  // an instruction each at least
+  EXPECT_EQ(count("--seq 8 ", "again"), once);
+  const double twice = count("--seq 16 ", "twice").get<double>();
+  EXPECT_NEAR(twice / once.get<double>(), 2, 0.2);
+}
+
 TEST(RunMetrics, BadWordsAreUsageErrors) {
   for (const char* flags : {"--metrics ''", "--metrics a,,b", "--metrics 'a b'",
                             "--metrics-budget 0", "--metrics-budget x"}) {
