@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+"""Do rnnbench's counters agree with Nsight Compute's? Runs both and compares them by kernel.
+
+scripts/compare_ncu.py --out FOLDER [arguments of rnnbench: --scenario ... --impl ...]
+
+FOLDER then holds rnnbench/ (its results), ncu.csv and compare.md. RNNBENCH and NCU name other
+programs, as for scripts/ncu.sh. Exits 0 where all is within its tolerance, 1 where not or where
+nothing could be compared, 2 for bad input. docs/profiling.md.
+"""
+import argparse
+import csv
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+TIME = "gpu__time_duration.sum"
+BYTES = ("dram__bytes_read.sum", "dram__bytes_write.sum")
+WARPS = "sm__warps_active.avg.pct_of_peak_sustained_active"
+EXACT = ("launch__registers_per_thread", "launch__grid_size", "launch__block_size",
+         "launch__occupancy_limit_registers", "launch__occupancy_limit_shared_mem",
+         "launch__occupancy_limit_warps", "launch__occupancy_limit_blocks")
+JUDGED = (TIME, *BYTES, WARPS, *EXACT)
+ASKED = (*JUDGED, "launch__waves_per_multiprocessor")
+RULES = ("Within: duration 3 % or 0.3 us, DRAM bytes 5 % where over 1 MB, warps active 2 points, registers, "
+         "grid, block and the blocks that each limit of occupancy allows equal. Rows without a verdict are "
+         "shown, not judged.")
+
+
+class Bad(Exception):
+    """Input that cannot be compared: the place and the mend, in one line."""
+
+
+class Kernel:
+    """All launches of one kernel in one shape, their values averaged."""
+
+    def __init__(self):
+        self.launches, self.sums, self.why = 0, {}, {}
+
+    def add(self, name, value, weight):
+        total = self.sums.setdefault(name, [0.0, 0.0])
+        total[0] += value * weight
+        total[1] += weight
+
+    def merge(self, other):
+        self.launches += other.launches
+        self.why.update(other.why)
+        for name, (total, weight) in other.sums.items():
+            self.add(name, total / weight, weight)
+        return self
+
+    def value(self, name):
+        total, weight = self.sums.get(name, (0, 0))
+        return total / weight if weight else None
+
+
+# Names and shapes.
+
+ANONYMOUS = re.compile(r"\(anonymous namespace\)|<unnamed>|\{anonymous\}|_GLOBAL__N__\w+")
+
+
+def names_of(text):
+    """("fused_step", "fused_step<OneGate,72,0>") of any form of a kernel's name: the bare one, and the one
+    with template arguments as far as demanglers agree on them."""
+    text = re.sub(r"\s*\[clone [^\]]*\]", "", ANONYMOUS.sub("anonymous", text)).strip()
+    open_, spaces, outside = [], [], ""
+    for k, c in enumerate(text):
+        if c == "(" and not open_ and outside:  # its parameters
+            text = text[:k].rstrip()
+            break
+        if not open_:
+            if c == " ":
+                spaces.append(k)
+            if c not in "<(":
+                outside += c
+        if c == "(" or (c == "<" and "(" not in open_):
+            open_.append(c)
+        elif open_ and (c, open_[-1]) in ((")", "("), (">", "<")):
+            open_.pop()
+    begin = max((k + 1 for k in spaces if k < len(text)), default=0)  # after a return type
+    bare = (outside.split() or [text])[-1].split("::")[-1]
+    full = re.sub(r"\b\w+::", "", text[begin:])
+    full = re.sub(r"\([\w :*&]+\)(?=-?\d|true|false)", "", full)  # (int)72, (bool)1
+    full = re.sub(r"\btrue\b", "1", re.sub(r"\bfalse\b", "0", full))
+    return bare, re.sub(r"\s", "", re.sub(r"\b(\d+)[uUlL]+\b", r"\1", full))
+
+
+def shape_text(grid, block):
+    return f"{'x'.join(map(str, grid))} of {'x'.join(map(str, block))}"
+
+
+# Reading.
+
+def read_ours(path):
+    """({(bare name, full name, shape): Kernel}, names of the cases) of the eager cases in a metrics.json."""
+    try:
+        content = json.loads(path.read_text())
+        if content.get("schema_version") != 1:
+            raise Bad(f"{path}: schema_version {content.get('schema_version')}, and this script reads 1: "
+                      "use the script of the revision that wrote it")
+        cases = {name: case for name, case in content["cases"].items() if case["mode"] == "eager"}
+        kernels = {}
+        for name, case in cases.items():
+            for key, entry in case["kernels"].items():
+                add_ours(kernels, f"{path}: {name}", key, entry, case["why"])
+    except OSError as error:
+        raise Bad(f"{path}: {error.strerror}: name the metrics.json of a run with --metrics default") from error
+    except json.JSONDecodeError as error:
+        raise Bad(f"{path}: line {error.lineno}: no JSON ({error.msg}): was the run interrupted? Run it "
+                  "again") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Bad(f"{path}: not rnnbench's metrics.json ({type(error).__name__}: {error}): name the one "
+                  "beside results.json") from error
+    if not kernels:
+        why = next((case["why"]["kernels"] for case in cases.values() if "kernels" in case["why"]),
+                   "run cuda: implementations, not as graphs alone")
+        raise Bad(f"{path}: no eager case has kernels: {why}")
+    return kernels, list(cases)
+
+
+def add_ours(kernels, place, key, entry, why):
+    shape = entry["shape"]
+    found = re.match(r"(\d+)x(\d+)x(\d+) blocks of (\d+)x(\d+)x(\d+)", shape)
+    if not found:
+        raise Bad(f"{place}: kernel '{key}': shape '{shape}' is not 'XxYxZ blocks of XxYxZ': was the file "
+                  "edited?")
+    sizes = found.groups()
+    # Later shapes of one kernel have theirs in the key.
+    name = re.sub(r" #\d+$", "", key).removesuffix(" " + shape)
+    kernel = kernels.setdefault((*names_of(name), shape_text(sizes[:3], sizes[3:])), Kernel())
+    kernel.launches += entry["launches"]
+    for metric, value in entry.items():
+        if metric in ("shape", "launches", "sampled"):
+            continue
+        if value is None:
+            kernel.why[metric] = why.get(metric, "no value")
+        else:
+            kernel.add(metric, float(value), entry["launches"])
+
+
+UNIT = re.compile(r"([num\u00b5\u03bcKMGT]?)(second|s|byte|inst)")
+PREFIX = {"": 1, "n": 1e-9, "u": 1e-6, "\u00b5": 1e-6, "\u03bc": 1e-6, "m": 1e-3,
+          "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+def factor(unit):
+    """To ns, bytes or instructions; none for other units."""
+    found = UNIT.fullmatch(unit)
+    if not found:
+        return None
+    return PREFIX[found[1]] * (1e9 if found[2] in ("s", "second") else 1)
+
+
+def read_ncu(path):
+    """{(bare name, full name, shape): Kernel} of ncu --csv --page raw."""
+    try:
+        with open(path, newline="", encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines(keepends=True)
+    except OSError as error:
+        raise Bad(f"{path}: {error.strerror}: name the output of ncu --csv --page raw") from error
+    start = next((k for k, line in enumerate(lines) if line.startswith('"ID",')), None)
+    if start is None:
+        said = next((": " + line.strip() for line in lines if line.startswith("==ERROR==")), "")
+        raise Bad(f"{path}: no header row ('\"ID\",...'){said}: ncu profiled no kernel, or not with --csv "
+                  "--page raw")
+    # A reader, not lines: NVTX ranges may break a row in two.
+    reader = csv.reader(lines[start:])
+    header, units, kernels, ended = next(reader), None, {}, 1
+    for column in ("Kernel Name", "Block Size", "Grid Size"):
+        if column not in header:
+            raise Bad(f"{path}: line {start + 1}: no column '{column}': it needs a newer ncu")
+    try:
+        for row in reader:
+            place, ended = f"{path}: line {start + ended + 1}", reader.line_num
+            if units is None and row and row[0] == "" and len(row) == len(header):
+                units = dict(zip(header, row))
+            elif row and row[0].isdigit():  # others are ncu's messages and the program's output
+                if units is None:
+                    raise Bad(f"{place}: no row of units after the header: run ncu with --page raw")
+                if len(row) != len(header):
+                    raise Bad(f"{place}: {len(row)} cells under {len(header)} columns: the file is cut off or "
+                              "edited; run ncu again")
+                add_ncu(kernels, place, dict(zip(header, row)), units)
+    except csv.Error as error:
+        raise Bad(f"{path}: line {start + reader.line_num}: no CSV ({error}): run ncu again") from error
+    if not kernels:
+        raise Bad(f"{path}: line {start + 1}: a header and no kernel after it: was ncu's run ended early?")
+    return kernels
+
+
+def add_ncu(kernels, place, row, units):
+    sizes = [re.findall(r"\d+", row[column]) for column in ("Grid Size", "Block Size")]
+    if [len(size) for size in sizes] != [3, 3]:
+        raise Bad(f"{place}: grid '{row['Grid Size']}', block '{row['Block Size']}': expected (X, Y, Z); run "
+                  "ncu again")
+    kernel = kernels.setdefault((*names_of(row["Kernel Name"]), shape_text(*sizes)), Kernel())
+    kernel.launches += 1
+    for metric, text in row.items():
+        if "__" not in metric:
+            continue
+        try:
+            value = float(text.replace(",", ""))
+        except ValueError:
+            value = float("nan")
+        if value - value != 0:  # "n/a", nan, inf
+            kernel.why[metric] = f"Nsight Compute has '{text}'"
+            continue
+        scale = factor(units[metric])
+        if scale is None and metric in (TIME, *BYTES):
+            raise Bad(f"{place}: {metric} in unit '{units[metric]}', which is not known here: run ncu "
+                      "with --print-units base")
+        kernel.add(metric, value * (scale or 1), 1)
+
+
+# Comparing.
+
+def match(ours, ncu):
+    """[(key, our Kernel, ncu's Kernel, its shape)], keys that ours alone has, keys that ncu's alone has."""
+    left, right = dict(ours), dict(ncu)
+    pairs = [(key, left.pop(key), right.pop(key), key[2]) for key in ours if key in ncu]
+
+    def groups(kernels, *fields):
+        found = {}
+        for key in kernels:
+            found.setdefault(tuple(key[field] for field in fields), []).append(key)
+        return found
+
+    def together(kernels, keys):
+        whole = Kernel()
+        for key in keys:
+            whole.merge(kernels.pop(key))
+        return whole
+
+    # Template arguments may be written differently, or not at all: what is left of one name and shape is
+    # one kernel.
+    others = groups(right, 0, 2)
+    for (name, shape), keys in groups(left, 0, 2).items():
+        if (name, shape) in others:
+            full = keys[0][1] if len(keys) == 1 else name
+            pairs.append(((name, full, shape), together(left, keys), together(right, others[name, shape]),
+                          shape))
+    # A kernel that has one shape here and another there is not missing: its shape is wrong.
+    others = groups(right, 0, 1)
+    for group, keys in groups(left, 0, 1).items():
+        there = others.get(group, [])
+        if len(keys) == len(there) == 1:
+            pairs.append((keys[0], left.pop(keys[0]), right.pop(there[0]), there[0][2]))
+    return pairs, list(left), list(right)
+
+
+def verdict(metric, ours, ncu):
+    """Whether they agree; none where nothing is judged."""
+    difference = abs(ours - ncu)
+    if metric == TIME:
+        return difference <= max(0.03 * ncu, 300)
+    if metric in BYTES:
+        return difference <= 0.05 * ncu if max(ours, ncu) > 1e6 else None
+    if metric == WARPS:
+        return difference <= 2
+    return difference < 1e-6 if metric in EXACT else None
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+
+
+def apart(metric, ours, ncu):
+    if metric == WARPS:
+        return f"{ours - ncu:+.2f} points"
+    if metric in EXACT or ncu == 0:
+        return number(ours - ncu)
+    return f"{100 * (ours / ncu - 1):+.1f} %"
+
+
+def compare(ours, ncu):
+    """(lines of Markdown, summary, whether all agree)"""
+    pairs, only_ours, only_ncu = match(ours, ncu)
+    rows, unread, compared, outside = [], [], 0, 0
+    keys = [key for key, *_ in pairs] + only_ours + only_ncu
+
+    def label(key):
+        alike = {k[1] for k in keys if (k[0], k[2]) == (key[0], key[2])}
+        return f"{key[1] if len(alike) > 1 else key[0]} {key[2]}".replace("|", "\\|")
+
+    for key, left, right, shape in pairs:
+        lines = []
+        if shape != key[2]:
+            lines.append(("shape", key[2], shape, "", False))
+        for metric in [*JUDGED, *sorted(set(left.sums) & set(right.sums) - set(JUDGED))]:
+            a, b = left.value(metric), right.value(metric)
+            if a is None or b is None:
+                side, why = ((left, "rnnbench did not read it") if a is None else
+                             (right, "Nsight Compute was not asked for it"))
+                unread.append(f"- {label(key)}: {metric}: {side.why.get(metric, why)}")
+                continue
+            unit = " (ns)" if metric == TIME else " (bytes)" if metric in BYTES else ""
+            lines.append((metric + unit, number(a), number(b), apart(metric, a, b), verdict(metric, a, b)))
+        for quantity, a, b, difference, good in lines:
+            compared += good is not None
+            outside += good is False
+            word = {None: "", True: "yes", False: "**no**"}[good]
+            rows.append(f"| {label(key)} | {left.launches} / {right.launches} | {quantity} | {a} | {b} | "
+                        f"{difference} | {word} |")
+    text = ["| kernel | launches | quantity | ours | ncu | difference | within |", "|---" * 7 + "|", *rows]
+    for title, only in (("Only in rnnbench's (ncu was limited by --launches or a filter?):", only_ours),
+                        ("Only in Nsight Compute's (a call that rnnbench has no counters of?):", only_ncu)):
+        if only:
+            text += ["", title, "", *(f"- {label(key)}" for key in only)]
+    if unread:
+        text += ["", "Not compared:", "", *unread]
+    summary = f"{len(pairs)} kernels, {compared} quantities compared, {outside} outside"
+    return text, summary, compared > 0 and outside == 0
+
+
+# Running.
+
+def run(command):
+    try:
+        return subprocess.run(command, check=False).returncode
+    except OSError as error:
+        raise Bad(f"{command[0]}: {error.strerror}: build it (CONTRIBUTING.md), or set RNNBENCH") from error
+
+
+def run_ours(folder, arguments):
+    # What decides about the counters can be chosen; times are not looked at.
+    extra = [word for option, value in (("--metrics", "default"), ("--min-time", "0.05"))
+             if not any(a.split("=")[0] == option for a in arguments) for word in (option, value)]
+    path = folder / "rnnbench" / "metrics.json"
+    code = run([os.environ.get("RNNBENCH", str(TOP / "build/rnnbench")), *arguments, *extra, "--out",
+                str(path.parent)])
+    if code not in (0, 1):  # 1: some case is wrong, and the others have counters
+        raise Bad(f"rnnbench ended with {code}, as it says above: mend that, or name a metrics.json by --ours")
+    if not path.exists():
+        raise Bad(f"{path}: rnnbench wrote none: no case passed, or --metrics none or a --format without json "
+                  "was given")
+    return path
+
+
+def run_ncu(folder, arguments, ours, launches):
+    # What rnnbench could not read may be unknown to ncu too, and one unknown name ends its run.
+    read = {name for kernel in ours.values() for name in kernel.sums
+            if not name.startswith(("launch__", "rnnbench__"))}
+    path = folder / "ncu.csv"
+    path.unlink(missing_ok=True)  # an old one would pass for this run's
+    # Into a file of its own: the program prints too.
+    code = run([str(TOP / "scripts/ncu.sh"), "--csv", "--page", "raw", "--print-units", "base",
+                "--log-file", str(path), "--launch-count", str(launches),
+                "--metrics", ",".join([*ASKED, *sorted(read - set(ASKED))]), "--", *arguments])
+    if not path.exists():
+        raise Bad(f"scripts/ncu.sh ended with {code} and wrote no {path}: see above, or name a file by --ncu")
+    if code != 0:
+        print(f"compare_ncu.py: scripts/ncu.sh ended with {code}: {path} may be incomplete",
+              file=sys.stderr)
+    return path
+
+
+def fail(message):
+    print(f"compare_ncu.py: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def positive(text):
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, found '{text}'")
+    return int(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.error = fail
+    parser.add_argument("--out", required=True, type=pathlib.Path, metavar="FOLDER", help="for all files")
+    parser.add_argument("--ours", type=pathlib.Path, metavar="FILE",
+                        help="a metrics.json: rnnbench is not run")
+    parser.add_argument("--ncu", type=pathlib.Path, metavar="FILE",
+                        help="output of ncu --csv --page raw: ncu is not run")
+    parser.add_argument("--launches", type=positive, default=40, metavar="N",
+                        help="kernel launches that ncu profiles (40)")
+    options, arguments = parser.parse_known_args()
+    arguments = arguments[1:] if arguments[:1] == ["--"] else arguments
+    if options.ours and options.ncu and arguments:
+        fail(f"{' '.join(arguments)}: nothing is run where both --ours and --ncu are given: leave these out")
+    if not (options.ours and options.ncu) and not arguments:
+        fail("no arguments for rnnbench: name a --scenario or sizes, or give both --ours and --ncu")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        ours, cases = read_ours(options.ours or run_ours(options.out, arguments))
+        ncu = read_ncu(options.ncu or run_ncu(options.out, arguments, ours, options.launches))
+        table, summary, good = compare(ours, ncu)
+        text = "\n".join(["# Counters of rnnbench and of Nsight Compute", "", "Cases: " + ", ".join(cases), "",
+                          RULES, "", *table, "", summary, ""])
+        (options.out / "compare.md").write_text(text)
+    except Bad as error:
+        fail(error)
+    except OSError as error:
+        fail(f"--out {options.out}: {error.strerror}: choose another folder")
+    print(text, end="")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
