@@ -28,7 +28,7 @@ std::optional<double> value_at(const std::string& values, std::size_t place) {
 
 std::optional<double> callgrind_total(std::istream& file) {
   std::optional<std::size_t> place;
-  std::optional<double> totals, summary;
+  std::optional<double> totals;
   const auto add = [&](std::optional<double>& sum, const std::string& values) {
     if (!place) return;
     if (const auto value = value_at(values, *place)) sum = sum.value_or(0) + *value;
@@ -39,11 +39,10 @@ std::optional<double> callgrind_total(std::istream& file) {
     const auto key = line.substr(0, colon), rest = line.substr(colon + 1);
     if (key == "events") place = place_of_instructions(rest);
     if (key == "totals") add(totals, rest);
-    if (key == "summary") add(summary, rest);
   }
-  // The summary is a difference of counters, which is wrong where they were set to zero in between;
-  // the totals are the sum of the lines written.
-  return totals ? totals : summary;
+  // Not the summary: it is a difference of counters, wrong where they were set to zero in between,
+  // and all that a file has that was cut off. No call takes no instruction.
+  return totals && *totals > 0 ? totals : std::nullopt;
 }
 
 }  // namespace rnnbench

@@ -150,12 +150,12 @@ Found launch_gaps(const Evidence& e) {
   const double steps = depth(e.result.problem);
   if (e.device.kind != Device::cuda || !m.launches || !m.gap_s || !m.span_s || *m.span_s <= 0)
     return {};
-  const double gaps = *m.gap_s / *m.span_s;
+  // Profiling widens gaps: a timed call has none beyond what its kernels leave of the median.
+  double gaps = *m.gap_s / *m.span_s;
+  if (m.busy_s) gaps = std::min(gaps, std::max(0.0, 1 - *m.busy_s / e.median));
   if (*m.launches < steps || *m.launches < 2 || gaps < 0.1 || host_wait(e)) return {};
-  double explains = e.median * gaps;
+  const double explains = e.median * gaps;
   const bool eager = e.result.mode == "eager";
-  // Profiling delays the launches of an eager call, so that its gaps are wider than a timed one's.
-  if (eager && m.busy_s) explains = std::min(explains, std::max(0.0, e.median - *m.busy_s));
   return {says(fmt::format("The call makes {} for {} that must follow one another, and in {} of it "
                            "no kernel runs. {}ne persistent kernel for all steps, or launches that "
                            "overlap, would close the gaps.",

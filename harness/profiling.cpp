@@ -70,7 +70,8 @@ Metric instructions(const LiveCase& live, WorkerPool& pool, const ProblemData& d
   std::ifstream file(out.string() + ".1");
   if (const auto total = callgrind_total(file)) return read_as(*total);
   const auto said = profile.region.find(callgrind);
-  return not_read(said == profile.region.end() ? "callgrind wrote no count" : said->second.why);
+  const bool reason = said != profile.region.end() && !said->second.why.empty();
+  return not_read(reason ? said->second.why : "callgrind wrote no count");
 }
 
 }  // namespace
@@ -110,8 +111,12 @@ void collect_metrics(const ProblemData& data, std::vector<LiveCase>& cases, Work
     } catch (const std::exception& error) {
       result.profile->region[callgrind] = not_read(trouble(error));
     }
-    result.meaning = meaning_of(result, *result.profile, plan.device, &plan.peaks);
-    result.findings = findings_of(result, *result.profile, plan.device, &plan.peaks);
+    try {
+      result.meaning = meaning_of(result, *result.profile, plan.device, &plan.peaks);
+      result.findings = findings_of(result, *result.profile, plan.device, &plan.peaks);
+    } catch (const std::exception& error) {
+      trouble(error);
+    }
   }
 }
 

@@ -29,6 +29,8 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
   if (p.bitwise > 0) line += fmt::format(" --bitwise {}", p.bitwise);
   if (p.metrics != Protocol().metrics) line += " --metrics " + p.metrics;
+  if (p.metrics_budget_s != Protocol().metrics_budget_s)
+    line += fmt::format(" --metrics-budget {:g}", p.metrics_budget_s);
   if (live.result.config_source == ConfigSource::model) line += " --no-tuned";
   line += plan.more_flags;
   for (const auto& [key, value] : live.options)
@@ -134,6 +136,7 @@ class ProblemRun {
   /// What stopped the run is no worker's doing: a reference that could not be made, memory, a disk.
   void fail(const std::string& why) {
     for (auto& live : cases_) {
+      if (checked_) settle(live);
       if (live.live) live.end(Outcome::failed, why);
       pool_.drop(live.seat, timed_key);
       strip(live);
@@ -144,6 +147,7 @@ class ProblemRun {
   /// Ctrl-C: what was measured so far is kept, and said not to have been checked to the end.
   void interrupt() {
     for (auto& live : cases_) {
+      if (checked_) settle(live);  // only counters were being read
       if (live.live) {
         summarize_samples(live);
         live.end(Outcome::unverified, "interrupted before its last check");
@@ -175,6 +179,7 @@ class ProblemRun {
     if (plan_.protocol.verify) verify_after(data, cases_, pool_, plan_);
     for (auto& live : cases_)
       if (live.live) summarize_samples(live);
+    checked_ = true;
     collect_metrics(data, cases_, pool_, plan_);
   }
 
@@ -221,21 +226,25 @@ class ProblemRun {
 
   void finish(LiveCase& live) {
     pool_.drop(live.seat, timed_key);
-    if (live.live) {
-      if (!plan_.protocol.verify)
-        live.end(Outcome::unverified, "verification was switched off (--no-verify)");
-      else if (!mistrust_.empty())
-        live.end(Outcome::mistrusted, mistrust_);
-      else
-        live.end(Outcome::passed, "");
-      const auto& record = live.result.verification;
-      if (live.result.problem.dtype == Dtype::f32 && record.max_error > record.rounding)
-        live.result.warnings.push_back(
-            fmt::format("less accurate than f32: off by {:.2g} of scale where rounding explains "
-                        "{:.2g}, so its tanh and sigmoid are approximations",
-                        record.max_error, record.rounding));
-    }
+    settle(live);
     strip(live);
+  }
+
+  /// The outcome of a case with which nothing was wrong.
+  void settle(LiveCase& live) {
+    if (!live.live) return;
+    if (!plan_.protocol.verify)
+      live.end(Outcome::unverified, "verification was switched off (--no-verify)");
+    else if (!mistrust_.empty())
+      live.end(Outcome::mistrusted, mistrust_);
+    else
+      live.end(Outcome::passed, "");
+    const auto& record = live.result.verification;
+    if (live.result.problem.dtype == Dtype::f32 && record.max_error > record.rounding)
+      live.result.warnings.push_back(
+          fmt::format("less accurate than f32: off by {:.2g} of scale where rounding explains "
+                      "{:.2g}, so its tanh and sigmoid are approximations",
+                      record.max_error, record.rounding));
   }
 
   /// A case that is not right has no time.
@@ -255,6 +264,7 @@ class ProblemRun {
   std::vector<LiveCase> cases_;
   std::string mistrust_;
   std::vector<const LiveCase*> unfinished_;
+  bool checked_ = false;  // after timing too: what follows changes no outcome
 };
 
 }  // namespace

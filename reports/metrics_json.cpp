@@ -41,7 +41,11 @@ Json case_json(const CaseResult& result) {
       key = fmt::format("{} {} #{}", kernel.name, kernel.shape, k);
     Json entry = {
         {"shape", kernel.shape}, {"launches", kernel.launches}, {"sampled", kernel.sampled}};
-    entry.update(values(kernel.metrics, why));
+    Json reasons = Json::object();
+    const Json read = values(kernel.metrics, reasons);
+    for (const auto& [name, value] : read.items())
+      if (!entry.contains(name)) entry[name] = value;
+    entry["why"] = std::move(reasons);
     kernels[key] = std::move(entry);
   }
   json["kernels"] = std::move(kernels);

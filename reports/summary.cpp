@@ -220,7 +220,8 @@ std::vector<std::string> metric_lines(const Row& row) {
   add("instructions-per-cycle",
       [](double value) { return fmt::format("{:.3g} instructions per cycle", value); });
   add("cache-misses", amount("cache misses", ""));
-  add("task-clock", [](double value) { return format_seconds(1e-9 * value) + " of core time"; });
+  add("task-clock",
+      [](double value) { return format_seconds(1e-9 * value) + " of core time in it"; });
   std::vector<std::string> lines;
   if (!line.empty()) lines.push_back(line);
   constexpr std::size_t most_findings = 2;

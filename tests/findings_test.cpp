@@ -61,11 +61,14 @@ std::vector<Example> examples() {
        [](ProfiledCase& c) {
          c.set_region("rnnbench__kernel_launches", 1024);
          c.set_region("rnnbench__gap_time", 300e3);
+         c.set_region("rnnbench__busy_time", 700e3);
        },
        {"1024 launches for 512 steps", "in 30 % of it no kernel runs", "One persistent kernel"},
        {"rnnbench__kernel_launches", "rnnbench__gap_time", "rnnbench__span_time"},
        {[](ProfiledCase& c) { c.set_region("rnnbench__kernel_launches", 100); },
         [](ProfiledCase& c) { c.set_region("rnnbench__gap_time", 50e3); },
+        // Gaps that only the profiled call has.
+        [](ProfiledCase& c) { c.set_region("rnnbench__busy_time", 980e3); },
         [](ProfiledCase& c) { c.result.mode = "eager", c.take(2.6e-3); },  // host-bound says it
         on_cpu_instead}},
       {"register-bound",

@@ -90,11 +90,11 @@ TEST(RunMetrics, WhateverGoesWrongThereLeavesTheCaseAsItWas) {
   const std::pair<const char*, const char*> troubles[] = {
       {"raise ValueError('counters are out')", "counters are out"},
       {"import os; os._exit(3)", "exit code 3"},
-      {"time.sleep(60)", "no answer within 2 s"},
+      {"time.sleep(60)", "no answer within 8 s"},
       {"return {}", "profile"}};
   for (const auto& [trouble, reason] : troubles) {
     const Folder folder;
-    const auto run = run_worker(folder, with_metrics(trouble), "--timeout 2");
+    const auto run = run_worker(folder, with_metrics(trouble), "--timeout 8");
     EXPECT_EQ(run.code, 0) << run.output;
     const auto one = cases_in(folder.path()).at(0);
     EXPECT_EQ(one.at("outcome"), "passed") << one.at("reason");
@@ -103,6 +103,19 @@ TEST(RunMetrics, WhateverGoesWrongThereLeavesTheCaseAsItWas) {
     EXPECT_NE(why.find(reason), std::string::npos) << why;
     EXPECT_NE(run.output.find("its counters could not be read: "), std::string::npos) << run.output;
   }
+}
+
+TEST(RunMetrics, WhoInterruptsThePassKeepsWhatWasMeasured) {
+  const Folder folder;
+  std::ofstream(folder.path() / "worker.py")
+      << with_metrics("import os, signal; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)");
+  const auto run =
+      run_program(problem + "--impl mine " + fast + out_flag(folder) +
+                  "--external mine='exec python3 " + (folder.path() / "worker.py").string() + "'");
+  EXPECT_EQ(run.code, 130) << run.output;
+  const auto one = cases_in(folder.path()).at(0);
+  EXPECT_EQ(one.at("outcome"), "passed") << one.at("reason");
+  EXPECT_FALSE(one.at("time").is_null());
 }
 
 TEST(RunMetrics, OurOwnCountersHaveAValueOrAReason) {

@@ -68,10 +68,14 @@ void CUPTIAPI take_buffer(CUcontext context, std::uint32_t stream, std::uint8_t*
   Collected& all = collected();
   const std::lock_guard lock(all.mutex);
   CUpti_Activity* record = nullptr;
-  while (all.wanted && valid > 0 &&
-         api().cuptiActivityGetNextRecord(buffer, valid, &record) == CUPTI_SUCCESS)
-    if (record->kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL)
-      keep(all, *reinterpret_cast<const KernelRecord*>(record));
+  try {
+    while (all.wanted && valid > 0 &&
+           api().cuptiActivityGetNextRecord(buffer, valid, &record) == CUPTI_SUCCESS)
+      if (record->kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL)
+        keep(all, *reinterpret_cast<const KernelRecord*>(record));
+  } catch (...) {  // memory: CUPTI calls this, and knows no exceptions
+    ++all.dropped;
+  }
   std::size_t dropped = 0;
   if (api().cuptiActivityGetNumDroppedRecords(context, stream, &dropped) == CUPTI_SUCCESS)
     all.dropped += dropped;
