@@ -270,7 +270,11 @@ Found weights_miss_l2(const Evidence& e) {
     const Value read = kernel["dram__bytes_read.sum"];
     if (!hits || !read || *hits >= 50) return std::nullopt;
     // Reading everything once a call is no fault, wherever it comes from.
-    const double all = *read * kernel.launches;
+    // Kernels are replayed one by one, where L2 may be colder than in a call: it read no more than
+    // the call as a whole.
+    double all = *read * kernel.launches;
+    if (const Value whole = value_of(e.profile.region, "dram__bytes_read.sum"))
+      all = std::min(all, *whole);
     if (all <= std::max(megabyte, compulsory_bytes(p))) return std::nullopt;
     return says(fmt::format("{} reads {} from DRAM in a call whose tensors are {}, with {} of its "
                             "L2 accesses hitting, although the weights ({}) fit the L2. Let blocks "
@@ -368,12 +372,12 @@ Found exchange_bound(const Evidence& e) {
     const bool wavefront = e.result.problem.layers > 1 && e.result.problem.directions == 1;
     return says(
         fmt::format("A step takes {}; a barrier of {:.0f} {} alone takes {} as measured here, and "
-                    "the products are at {} of the GEMM rate: steps are near what exchanging h "
-                    "costs. {}{} would shorten them.",
+                    "the products are at {} of the GEMM rate. If all of them wait for one "
+                    "another in each step, that is what a step costs: {}{} would shorten it.",
                     seconds_text(step), units, clustered ? "blocks of a cluster" : "SMs",
                     seconds_text(exchange), share_text(*compute),
-                    clustered ? "Data that says itself that it is there, instead of a barrier,"
-                              : "Fewer SMs for each chain of steps, in a cluster,",
+                    clustered ? "data that says itself that it is there, instead of a barrier,"
+                              : "fewer SMs for each chain of steps, in a cluster,",
                     wavefront ? " or steps of several layers at once" : ""),
         (steps - 1) * exchange);
   });

@@ -122,6 +122,10 @@ void write_csv(std::ostream& out, const RunResult& run) {
       for (const auto& [metric, _] : c.profile->region) metrics.insert(metric);
   bool first = true;
   for (const Section& s : sections(run)) {
+    // A metric may be asked for by any name, also that of a column.
+    if (first && !s.rows.empty())
+      for (const auto& field : fields_of(s, s.rows.front(), "", {}))
+        metrics.erase(std::string(field.first));
     std::vector<Row> rows = s.rows;
     if (s.best_cudnn) rows.push_back(*s.best_cudnn);
     for (std::size_t k = 0; k < rows.size(); ++k) {

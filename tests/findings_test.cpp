@@ -141,11 +141,13 @@ std::vector<Example> examples() {
        [](ProfiledCase& c) {
          c.set("lts__t_sector_hit_rate.pct", 20);
          c.set("dram__bytes_read.sum", 500e6);
+         c.set_region("dram__bytes_read.sum", 1e9);
        },
        {"reads 1 GB from DRAM", "20 % of its L2 accesses", "weights (31.5 MB) fit the L2"},
        {"lts__t_sector_hit_rate.pct", "dram__bytes_read.sum"},
        {[](ProfiledCase& c) { c.set("lts__t_sector_hit_rate.pct", 60); },
-        [](ProfiledCase& c) { c.set("dram__bytes_read.sum", 40e6); },  // each tensor once
+        [](ProfiledCase& c) { c.set("dram__bytes_read.sum", 40e6); },         // each tensor once
+        [](ProfiledCase& c) { c.set_region("dram__bytes_read.sum", 20e6); },  // when replayed alone
         [](ProfiledCase& c) { c.device.llc_bytes = 20e6; },
         [](ProfiledCase& c) { c.device.llc_bytes = 0; }, too_short}},
       {"low-occupancy",

@@ -63,11 +63,15 @@ TEST(RunMetrics, CountersGoFromAWorkerIntoAllFiles) {
 
 TEST(RunMetrics, OnlyWhatWasAskedForIsRead) {
   const Folder folder;
-  const auto run = run_worker(folder, worker_source(), "--metrics instructions,zzz");
+  const auto run = run_worker(folder, worker_source(), "--metrics instructions,zzz,median_s");
   EXPECT_EQ(run.code, 0) << run.output;
   const auto one = cases_in(folder.path()).at(0);
-  EXPECT_EQ(one.at("profile").at("region").size(), 2U);
-  EXPECT_NE(one.at("reproduce").get<std::string>().find("--metrics instructions,zzz"),
+  EXPECT_EQ(one.at("profile").at("region").size(), 3U);
+  std::ifstream csv(folder.path() / "results.csv");
+  std::string header;
+  std::getline(csv, header);
+  EXPECT_EQ(header.find(",median_s"), header.rfind(",median_s")) << header;
+  EXPECT_NE(one.at("reproduce").get<std::string>().find("--metrics instructions,zzz,median_s"),
             std::string::npos);
 
   const Folder none;
