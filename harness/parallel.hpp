@@ -52,4 +52,15 @@ void parallel_for(int threads, std::int64_t items, const Work& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// Calls work(first, last) on all cores for pieces of [0, count) of `length` or, the last one,
+/// less. Their bounds depend on count alone.
+template <class Work>
+void parallel_pieces(std::size_t count, std::size_t length, const Work& work) {
+  const auto pieces = static_cast<std::int64_t>((count + length - 1) / length);
+  parallel_for(usable_threads(0), pieces, [&](std::int64_t piece) {
+    const std::size_t first = static_cast<std::size_t>(piece) * length;
+    work(first, std::min(count, first + length));
+  });
+}
+
 }  // namespace rnnbench

@@ -36,14 +36,10 @@ void locate(std::vector<TensorPlace>& places, const SharedMemory& memory) {
 
 void store(const SharedMemory& memory, const TensorPlace& place, const std::vector<float>& values) {
   // The first touch of shared memory costs more than the copy: all cores take part.
-  constexpr std::size_t piece = std::size_t{4} << 20;
   const auto* from = reinterpret_cast<const std::byte*>(values.data());
-  parallel_for(usable_threads(0), static_cast<std::int64_t>((place.bytes + piece - 1) / piece),
-               [&](std::int64_t k) {
-                 const std::size_t first = static_cast<std::size_t>(k) * piece;
-                 std::memcpy(memory.data() + place.offset + first, from + first,
-                             std::min(piece, place.bytes - first));
-               });
+  parallel_pieces(place.bytes, std::size_t{4} << 20, [&](std::size_t first, std::size_t last) {
+    std::memcpy(memory.data() + place.offset + first, from + first, last - first);
+  });
 }
 
 /// What is left of a value that is stored between two calls.

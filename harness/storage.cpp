@@ -36,11 +36,8 @@ float half_value(std::uint16_t bits) {
 /// On all cores: weights and outputs can be hundreds of millions.
 template <class Convert>
 void on_all_cores(std::size_t count, const Convert& convert) {
-  constexpr std::size_t piece = 1 << 20;
-  const auto pieces = static_cast<std::int64_t>((count + piece - 1) / piece);
-  parallel_for(usable_threads(0), pieces, [&](std::int64_t p) {
-    const std::size_t first = static_cast<std::size_t>(p) * piece;
-    for (std::size_t k = first; k < std::min(count, first + piece); ++k) convert(k);
+  parallel_pieces(count, std::size_t{1} << 20, [&](std::size_t first, std::size_t last) {
+    for (std::size_t k = first; k < last; ++k) convert(k);
   });
 }
 

@@ -42,14 +42,13 @@ std::string position(std::size_t flat, const std::vector<std::int64_t>& shape) {
 }
 
 /// One value for each piece of [0, count), in order: outputs of long sequences have a hundred
-/// million elements, so pieces are shared out over the cores. Their bounds depend on count alone.
+/// million elements, so pieces are shared out over the cores.
 template <class T, class Piece>
 std::vector<T> over_pieces(std::size_t count, const Piece& piece) {
   constexpr std::size_t length = std::size_t{1} << 20;
   std::vector<T> results((count + length - 1) / length);
-  parallel_for(usable_threads(0), static_cast<std::int64_t>(results.size()), [&](std::int64_t p) {
-    const std::size_t first = static_cast<std::size_t>(p) * length;
-    results[static_cast<std::size_t>(p)] = piece(first, std::min(count, first + length));
+  parallel_pieces(count, length, [&](std::size_t first, std::size_t last) {
+    results[first / length] = piece(first, last);
   });
   return results;
 }

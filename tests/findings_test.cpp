@@ -6,7 +6,6 @@
 #include <set>
 
 #include "harness/finding_rules.hpp"
-#include "harness/finding_text.hpp"
 #include "tests/findings_fixture.hpp"
 
 namespace rnnbench {
@@ -380,22 +379,6 @@ TEST(Findings, WithoutCeilingsOnlyEstimatesAreMissing) {
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].id, "extra-stores");
   EXPECT_FALSE(findings[0].explains_s);
-}
-
-TEST(Findings, NumbersAndNamesAreShort) {
-  EXPECT_EQ(seconds_text(4.6e-3), "4.6 ms");
-  EXPECT_EQ(seconds_text(0.99999e-3), "1 ms");
-  EXPECT_EQ(bytes_text(67.6e6), "67.6 MB");
-  EXPECT_EQ(bytes_text(12), "12 B");
-  EXPECT_EQ(share_text(0.0076), "0.76 %");
-  EXPECT_EQ(share_text(0.97), "97 %");
-  EXPECT_EQ(share_text(0), "0 %");
-  EXPECT_EQ(count_text(1, "launch"), "1 launch");
-  EXPECT_EQ(count_text(512, "launch"), "512 launches");
-  EXPECT_EQ(short_kernel_name("void a::(anonymous namespace)::step<(int)8, float>(X<int>, int)"),
-            "step");
-  EXPECT_EQ(short_kernel_name("sm80_xmma_gemm_f32"), "sm80_xmma_gemm_f32");
-  EXPECT_EQ(short_kernel_name("<unnamed>"), "<unnamed>");
 }
 
 }  // namespace
