@@ -133,10 +133,10 @@ def add_ours(kernels, place, key, entry, why):
     kernel = kernels.setdefault((*names_of(name), shape_text(sizes[:3], sizes[3:])), Kernel())
     kernel.launches += entry["launches"]
     for metric, value in entry.items():
-        if metric in ("shape", "launches", "sampled"):
+        if metric in ("shape", "launches", "sampled", "why"):
             continue
         if value is None:
-            kernel.why[metric] = why.get(metric, "no value")
+            kernel.why[metric] = entry.get("why", {}).get(metric, why.get(metric, "no value"))
         else:
             kernel.add(metric, float(value), entry["launches"])
 
