@@ -94,8 +94,9 @@ KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings) {
   const double launches = kernel.launches;
   meaning.point.flops = times(counted_flops(kernel.metrics), launches);
   meaning.point.bytes = times(bytes_moved(kernel.metrics), launches);
-  meaning.point.seconds =
-      times(value_of(kernel.metrics, "gpu__time_duration.sum"), 1e-9 * launches);
+  const Value launch_ns = value_of(kernel.metrics, "rnnbench__launch_time");
+  meaning.point.seconds = times(
+      launch_ns ? launch_ns : value_of(kernel.metrics, "gpu__time_duration.sum"), 1e-9 * launches);
   complete(meaning.point, ceilings);
   return meaning;
 }

@@ -56,6 +56,16 @@ TEST(CuptiLaunches, OverlapCountsOnceInBusyTime) {
   EXPECT_EQ(spans({}).span_ns, 0);
 }
 
+TEST(CuptiLaunches, TheMiddleSampleStandsForWhatIsBetweenTheEnds) {
+  const Group group{"k", "shape", {0, 3, 4, 8, 9, 12}, 60};
+  using Weights = std::vector<double>;
+  EXPECT_EQ(stands_for(group, {0, 8, 12}), (Weights{1, 4, 1}));
+  EXPECT_EQ(stands_for(group, {8}), (Weights{6}));
+  EXPECT_EQ(stands_for(group, {0, 12}), (Weights{3, 3}));
+  EXPECT_EQ(stands_for({"k", "shape", {5, 7}, 2}, {5, 7}), (Weights{1, 1}));
+  EXPECT_TRUE(stands_for(group, {}).empty());
+}
+
 TEST(CuptiLaunches, SamplesComeFromTheMiddleThenTheEnds) {
   std::vector<Launch> launches;
   for (std::uint64_t k = 0; k < 9; ++k) launches.push_back(launch("long", 1, 20 * k, 20 * k + 10));

@@ -44,6 +44,25 @@ TEST(CuptiOccupancy, SaysWhatLimitsALaunch) {
   EXPECT_DOUBLE_EQ(by_shared->waves, 0.5);
 }
 
+/// Values that Nsight Compute 2025.3 showed of two cuBLAS and gate kernels on an H200.
+TEST(CuptiOccupancy, SharedMemoryLimitsAtTheCarveOutOfTheLaunch) {
+  Launch gemm = a_launch(8, 64, 80, 6912);
+  gemm.shared_carveout = 132 * 1024;
+  EXPECT_EQ(occupancy(an_h200(), gemm)->by_shared, 17);
+  EXPECT_EQ(occupancy(an_h200(), gemm)->by_registers, 12);
+  EXPECT_EQ(occupancy(an_h200(), gemm)->blocks, 12);
+  EXPECT_EQ(launch_metrics(an_h200(), gemm).at("launch__shared_mem_per_block"), read_as(7936));
+  Launch gates = a_launch(16, 128, 24, 0);
+  gates.shared_carveout = 32 * 1024;
+  EXPECT_EQ(occupancy(an_h200(), gates)->by_shared, 32);
+  gemm.shared_carveout = 64 * 1024;
+  EXPECT_EQ(occupancy(an_h200(), gemm)->blocks, 8);
+  for (const int nonsense : {0, 16, 300 * 1024}) {
+    gemm.shared_carveout = nonsense;
+    EXPECT_EQ(occupancy(an_h200(), gemm)->by_shared, 29) << nonsense;
+  }
+}
+
 TEST(CuptiOccupancy, KnowsNothingOfALaunchThatDoesNotFit) {
   EXPECT_FALSE(occupancy(an_h200(), a_launch(1, 128, 32, 300 * 1024)));
   EXPECT_FALSE(occupancy(cudaOccDeviceProp{}, a_launch(1, 128, 32, 0)));
@@ -56,7 +75,7 @@ TEST(CuptiOccupancy, LaunchMetricsHaveAValueOrAReason) {
   EXPECT_EQ(metrics.at("launch__grid_size"), read_as(64));
   EXPECT_EQ(metrics.at("launch__block_size"), read_as(256));
   EXPECT_EQ(metrics.at("launch__registers_per_thread"), read_as(40));
-  EXPECT_EQ(metrics.at("launch__shared_mem_per_block"), read_as(5120));
+  EXPECT_EQ(metrics.at("launch__shared_mem_per_block"), read_as(6144));
   EXPECT_EQ(metrics.at("launch__local_mem_per_thread"), read_as(16));
   EXPECT_FALSE(metrics.contains("launch__cluster_size"));
   EXPECT_TRUE(metrics.at("sm__maximum_warps_per_active_cycle_pct").value);

@@ -6,6 +6,7 @@
 
 #include "impls/cuda/cupti/reasons.hpp"
 #include "impls/cuda/cupti/results.hpp"
+#include "impls/cuda/cupti/withheld.hpp"
 
 namespace rnnbench::cupti {
 namespace {
@@ -23,18 +24,21 @@ TEST(CuptiReasons, NameTheCallTheErrorAndWhatMendsIt) {
   EXPECT_EQ(Failure(39, "W", "c").code(), 39);
 }
 
-TEST(CuptiResults, MeansOfSamples) {
+TEST(CuptiResults, MeansAreOverTheLaunchesThatSamplesStandFor) {
   const std::vector<double> first{1, 10}, second{3, 20};
-  const auto metrics = mean_metrics({"a", "b"}, {&first, &second});
+  auto metrics = mean_metrics({"a", "b"}, {{&first}, {&second}});
   EXPECT_EQ(metrics.at("a"), read_as(2));
   EXPECT_EQ(metrics.at("b"), read_as(15));
+  metrics = mean_metrics({"a", "b"}, {{&first, 1}, {&second, 9}});
+  EXPECT_EQ(metrics.at("a"), read_as(2.8));
+  EXPECT_EQ(metrics.at("b"), read_as(19));
 }
 
 TEST(CuptiResults, WhatIsNoNumberHasAReasonAndNoValue) {
   const std::vector<double> first{1, std::nan(""), std::numeric_limits<double>::infinity()},
       second{3, 20, 1}, cut{1};
-  for (const auto& metrics :
-       {mean_metrics({"a", "b", "c"}, {&first, &second}), mean_metrics({"a", "b", "c"}, {&cut})}) {
+  for (const auto& metrics : {mean_metrics({"a", "b", "c"}, {{&first}, {&second}}),
+                              mean_metrics({"a", "b", "c"}, {{&cut}})}) {
     EXPECT_TRUE(metrics.at("a").value);
     for (const char* name : {"b", "c"}) {
       EXPECT_FALSE(metrics.at(name).value) << name;
@@ -65,7 +69,7 @@ TEST(CuptiResults, KernelsHaveTheirMeanDuration) {
   ASSERT_EQ(kernels.size(), 1U);
   EXPECT_EQ(kernels[0].launches, 3);
   EXPECT_EQ(kernels[0].sampled, 0);
-  EXPECT_EQ(kernels[0].metrics.at("gpu__time_duration.sum"), read_as(20));
+  EXPECT_EQ(kernels[0].metrics.at(launch_time), read_as(20));
 }
 
 TEST(CuptiResults, HitRatesBeyondAllAreKeptWithAWarning) {
@@ -92,6 +96,42 @@ TEST(CuptiResults, NamesOfOursAreNotAskedOfTheProfiler) {
     EXPECT_TRUE(ours(name)) << name;
   for (const char* name : {"gpu__time_duration.sum", "sm__throughput.avg", ""})
     EXPECT_FALSE(ours(name)) << name;
+}
+
+TEST(CuptiWithheld, RatesOfShortCallsAndTheTimeOfRanges) {
+  const char* rate = "dram__throughput.avg.pct_of_peak_sustained_elapsed";
+  for (const char* name : {rate, "gpc__cycles_elapsed.max", "dram__bytes_read.sum.per_second"}) {
+    const auto why = why_withheld(name, 500e-6);
+    EXPECT_NE(why.find("its 500 us"), std::string::npos) << name << ": " << why;
+    EXPECT_EQ(why_withheld(name, 900e-6), "") << name;
+  }
+  EXPECT_NE(why_withheld("gpu__time_duration.sum", 10).find("rnnbench__span_time"),
+            std::string::npos);
+  for (const char* name :
+       {"dram__bytes_read.sum", "sm__warps_active.avg.pct_of_peak_sustained_active"})
+    EXPECT_EQ(why_withheld(name, 5e-6), "") << name;
+}
+
+TEST(CuptiWithheld, SassCountersNeedAWitness) {
+  const char* ffma = "smsp__sass_thread_inst_executed_op_ffma_pred_on.sum";
+  EXPECT_EQ(with_witness({"a"}), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(with_witness({ffma, "a"}), (std::vector<std::string>{ffma, "a", sass_witness}));
+  EXPECT_EQ(with_witness({sass_witness}), (std::vector<std::string>{sass_witness}));
+
+  Metrics counted{{ffma, read_as(0)}, {"a", read_as(0)}, {sass_witness, read_as(7)}};
+  judge_sass({ffma}, counted);
+  EXPECT_EQ(counted, (Metrics{{ffma, read_as(0)}, {"a", read_as(0)}}));
+
+  Metrics blind{{ffma, read_as(0)}, {"a", read_as(0)}, {sass_witness, read_as(0)}};
+  judge_sass({ffma, sass_witness}, blind);
+  EXPECT_EQ(blind.at("a"), read_as(0));
+  for (const char* name : {ffma, sass_witness}) {
+    EXPECT_FALSE(blind.at(name).value) << name;
+    EXPECT_NE(blind.at(name).why.find("do not count here"), std::string::npos) << name;
+  }
+  Metrics without{{ffma, not_read("why")}};
+  judge_sass({ffma}, without);
+  EXPECT_EQ(without.at(ffma), not_read("why"));
 }
 
 }  // namespace

@@ -109,6 +109,10 @@ class GpuMetrics : public Gpu {
     EXPECT_NE(unknown.find("nearest: dram__bytes_read.sum"), std::string::npos) << unknown;
     const auto& sass = profile.region.at("smsp__sass_thread_inst_executed_op_ffma_pred_on.sum");
     EXPECT_NE(sass.value.has_value(), graph) << sass.why;
+    EXPECT_FALSE(profile.region.contains("sm__sass_inst_executed.sum"));
+    const double span_us = 1e-3 * value(profile.region, "rnnbench__span_time");
+    const auto& rate = profile.region.at("dram__throughput.avg.pct_of_peak_sustained_elapsed");
+    EXPECT_EQ(rate.value.has_value(), span_us >= 800) << span_us << " us " << rate.why;
 
     ASSERT_FALSE(profile.kernels.empty()) << profile.kernels_why;
     int launches = 0, sampled = 0;
@@ -120,8 +124,16 @@ class GpuMetrics : public Gpu {
       EXPECT_FALSE(kernel.name.empty());
       EXPECT_NE(kernel.shape.find(" blocks of "), std::string::npos) << kernel.shape;
       expect_reasons(kernel.metrics, kernel.name);
-      const double ns = value(kernel.metrics, "gpu__time_duration.sum");
+      const double ns = value(kernel.metrics, "rnnbench__launch_time");
       EXPECT_GT(ns, 0) << kernel.name;
+      if (kernel.sampled > 0) {
+        const double as_ncu = value(kernel.metrics, "gpu__time_duration.sum");
+        EXPECT_GT(as_ncu, ns / 2) << kernel.name;
+        EXPECT_LT(as_ncu, 2 * ns + 10'000) << kernel.name;
+        const auto& of_kernel =
+            kernel.metrics.at("smsp__sass_thread_inst_executed_op_ffma_pred_on.sum");
+        EXPECT_GT(of_kernel.value.value_or(0), 0) << kernel.name << ": " << of_kernel.why;
+      }
       EXPECT_LE(ns * kernel.launches, before * 1.0001) << kernel.name;
       before = ns * kernel.launches;
       EXPECT_GT(value(kernel.metrics, "launch__registers_per_thread"), 0) << kernel.name;

@@ -50,6 +50,7 @@ void keep(Collected& all, const KernelRecord& record) {
        .registers = record.registersPerThread,
        .static_shared = record.staticSharedMemory,
        .dynamic_shared = record.dynamicSharedMemory,
+       .shared_carveout = static_cast<int>(record.sharedMemoryExecuted),
        .local = static_cast<int>(record.localMemoryPerThread),
        .shared_opted_in = record.shmemLimitConfig == CUPTI_FUNC_SHMEM_LIMIT_OPTIN,
        .start_ns = record.start,

@@ -22,6 +22,7 @@
 #include "impls/cuda/cupti/reasons.hpp"
 #include "impls/cuda/cupti/results.hpp"
 #include "impls/cuda/cupti/sampling.hpp"
+#include "impls/cuda/cupti/withheld.hpp"
 
 namespace rnnbench {
 namespace {
@@ -29,7 +30,7 @@ namespace {
 using namespace cupti;
 using Names = std::vector<std::string>;
 
-constexpr const char* duration = "gpu__time_duration.sum";
+constexpr const char* duration = "gpu__time_duration.sum";  // of a kernel, as ncu shows it
 
 /// Does it: empty, or why that failed. Throws only where the device is lost.
 template <class Work>
@@ -71,6 +72,8 @@ class Collector {
       kernels();
       timeline();
     }
+    judge_sass(counters_, profile_.region);
+    for (auto& kernel : profile_.kernels) judge_sass(counters_, kernel.metrics);
     explain_ours();
     for (auto& warning : hit_rate_warnings(profile_)) profile_.warnings.push_back(warning);
     profile_.spent_s = budget_.spent();
@@ -85,6 +88,15 @@ class Collector {
   std::string over_budget(const std::string& what) const {
     return fmt::format("left out: {} within the budget of {:g} s", what, request_.budget_s);
   }
+
+  /// Why records are no account of all launches; empty where they are.
+  static std::string missing(const Records& records) {
+    const auto lost = records.dropped + records.untimed;
+    return lost == 0 ? std::string()
+                     : fmt::format("{} kernels are missing from the activity records", lost);
+  }
+
+  double span_s() const { return span_s_ > 0 ? span_s_ : forward_s_; }
 
   /// Launches, their durations and their resources: everything else is planned by them.
   void record() {
@@ -101,11 +113,14 @@ class Collector {
     });
     if (!stand_aside_.empty()) return;
     forward_s_ = eager_.seconds;
+    if (why.empty()) why = missing(eager_);
     if (why.empty() && eager_.launches.empty()) why = "no kernel was recorded in a forward call";
     profile_.kernels_why = why;
+    if (!why.empty()) eager_.launches.clear();
     if (graph_ && budget_.left() > eager_.seconds) {
       why = attempt([&] { whole = record_kernels([&] { forward(call_); }); });
       if (whole.seconds > 0) forward_s_ = whole.seconds;
+      if (why.empty()) why = missing(whole);
       if (why.empty() && whole.launches.empty())
         why = "the kernels of a graph were not recorded one by one: see the kernels";
     } else if (graph_) {
@@ -113,10 +128,7 @@ class Collector {
     }
     const Records& region = graph_ ? whole : eager_;
     profile_.region = why.empty() ? span_metrics(region.launches) : no_span_metrics(why);
-    for (const auto lost : {eager_.dropped + eager_.untimed, whole.dropped + whole.untimed})
-      if (lost > 0)
-        profile_.warnings.push_back(
-            fmt::format("{} kernels are missing from the activity records", lost));
+    if (why.empty()) span_s_ = 1e-9 * spans(region.launches).span_ns;
 
     cudaDeviceProp card{};
     RNNBENCH_CUDA(cudaGetDeviceProperties(&card, index_));
@@ -170,15 +182,19 @@ class Collector {
   void region() {
     Names names = counters_;
     if (graph_) {
-      const auto sass = std::stable_partition(names.begin(), names.end(), [](const auto& name) {
-        return name.find("_sass_") == std::string::npos;
-      });
+      const auto sass = std::stable_partition(names.begin(), names.end(),
+                                              [](const auto& name) { return !is_sass(name); });
       set_all({sass, names.end()}, "SASS counters are not seen inside graphs: see the kernels",
               profile_.region);
       names.erase(sass, names.end());
     }
+    std::erase_if(names, [&](const auto& name) {
+      const std::string why = why_withheld(name, span_s());
+      if (!why.empty()) profile_.region[name] = not_read(why);
+      return !why.empty();
+    });
     if (names.empty()) return;
-    const Fit chosen = fit(names, budget_.left(), passes(),
+    const Fit chosen = fit(with_witness(names), budget_.left(), passes(),
                            [&](int count) { return region_cost(count, forward_s_); });
     set_all(chosen.left_out,
             over_budget(fmt::format("its passes over a forward call of {:.3g} s, recorded, do not "
@@ -188,11 +204,6 @@ class Collector {
     if (chosen.names.empty()) return;
     const std::string why = attempt([&] { profile_.region.merge(collect_region(chosen)); });
     if (!why.empty()) set_all(chosen.names, why, profile_.region);
-    const auto time = profile_.region.find(duration);
-    if (time != profile_.region.end() && time->second.value)
-      profile_.warnings.emplace_back(
-          "gpu__time_duration.sum of the region has 30 to 40 us of the range's own in it: "
-          "rnnbench__span_time has not");
   }
 
   Metrics collect_region(const Fit& chosen) {
@@ -215,13 +226,13 @@ class Collector {
     }
     if (ranges.decode() == 0) throw Error("no range was collected");
     const auto values = ranges.values(0);
-    return mean_metrics(chosen.names, {&values});
+    return mean_metrics(chosen.names, {{&values}});
   }
 
   void kernels() {
-    Names names = counters_;
-    std::erase(names, duration);  // that of the records: a range's is longer
-    if (names.empty() || groups_.empty()) return;
+    if (counters_.empty() || groups_.empty()) return;
+    Names names = with_witness(counters_);
+    if (std::find(names.begin(), names.end(), duration) == names.end()) names.push_back(duration);
     const double longest_s = 1e-9 * std::transform_reduce(
                                         eager_.launches.begin(), eager_.launches.end(), 0.0,
                                         [](double a, double b) { return std::max(a, b); },
@@ -249,10 +260,14 @@ class Collector {
     }
     std::size_t missed = 0;
     for (std::size_t k = 0; k < groups_.size(); ++k) {
-      std::vector<const std::vector<double>*> samples;
-      for (const auto ordinal : groups_[k].ordinals)
-        if (const auto found = values.find(ordinal); found != values.end())
-          samples.push_back(&found->second);
+      std::vector<std::size_t> sampled;
+      std::copy_if(groups_[k].ordinals.begin(), groups_[k].ordinals.end(),
+                   std::back_inserter(sampled),
+                   [&](std::size_t ordinal) { return values.contains(ordinal); });
+      const auto weights = stands_for(groups_[k], sampled);
+      std::vector<Counted> samples;
+      for (std::size_t s = 0; s < sampled.size(); ++s)
+        samples.push_back({&values.at(sampled[s]), weights[s]});
       KernelMetrics& kernel = profile_.kernels[k];
       kernel.sampled = static_cast<int>(samples.size());
       if (samples.empty())
@@ -314,7 +329,7 @@ class Collector {
     } else {
       profile_.timeline_why = attempt([&] {
         profile_.timeline = sample_forward(
-            *chip_, [&] { forward(call_); }, forward_s_, [&] { return budget_.left(); },
+            *chip_, [&] { forward(call_); }, forward_s_, span_s(), [&] { return budget_.left(); },
             profile_.warnings);
       });
     }
@@ -328,7 +343,7 @@ class Collector {
   void explain_ours() {
     for (const auto& name : request_.metrics) {
       if (!ours(name)) continue;
-      const bool of_region = name.starts_with("rnnbench__");
+      const bool of_region = name.starts_with("rnnbench__") && name != launch_time;
       profile_.region.try_emplace(
           name, not_read(of_region ? "no such metric: rnnbench__ has kernel_launches, kernel_time, "
                                      "busy_time, gap_time and span_time"
@@ -354,6 +369,7 @@ class Collector {
   Records eager_;
   std::vector<Group> groups_;
   double forward_s_ = 0;  // of the whole call, as recorded
+  double span_s_ = 0;     // from its first kernel's start to its last one's end; 0: unknown
   std::optional<Chip> chip_;
   Names counters_;
 };

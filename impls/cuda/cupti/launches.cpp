@@ -95,6 +95,20 @@ Spans spans(const std::vector<Launch>& launches) {
   return found;
 }
 
+std::vector<double> stands_for(const Group& group, const std::vector<std::size_t>& sampled) {
+  std::vector<double> weights(sampled.size(), 1);
+  if (sampled.empty()) return weights;
+  const double others =
+      static_cast<double>(group.ordinals.size()) - static_cast<double>(sampled.size());
+  const auto middle =
+      std::find(sampled.begin(), sampled.end(), group.ordinals[group.ordinals.size() / 2]);
+  if (middle != sampled.end())
+    weights[static_cast<std::size_t>(middle - sampled.begin())] += others;
+  else
+    for (double& weight : weights) weight += others / static_cast<double>(sampled.size());
+  return weights;
+}
+
 std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups,
                                                         std::size_t affordable) {
   std::vector<std::set<std::size_t>> rounds(3);

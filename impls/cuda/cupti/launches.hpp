@@ -17,6 +17,7 @@ struct Launch {
   Extent cluster{0, 0, 0};  // zeros: not clustered
   int registers = 0;        // per thread
   int static_shared = 0, dynamic_shared = 0;
+  int shared_carveout = 0;       // bytes of an SM that the driver made shared memory; 0: unknown
   int local = 0;                 // bytes per thread
   bool shared_opted_in = false;  // to more than the default limit of shared memory
   std::uint64_t start_ns = 0, end_ns = 0;
@@ -50,6 +51,10 @@ struct Spans {
   double span_ns = 0;  // from the first start to the last end
 };
 Spans spans(const std::vector<Launch>& launches);
+
+/// How many launches of a group each sampled one stands for, in the order of `sampled` (its
+/// ordinals): its first and its last for themselves, what is between for the one from its middle.
+std::vector<double> stands_for(const Group& group, const std::vector<std::size_t>& sampled);
 
 /// Ordinals of launches to look at, in rounds: first one of each group, from its middle, then its
 /// first and its last. Where fewer than all can be afforded, the longest groups come first. Each

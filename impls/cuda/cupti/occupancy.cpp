@@ -1,6 +1,7 @@
 #if __has_include(<cuda_occupancy.h>)
 #include "impls/cuda/cupti/occupancy.hpp"
 
+#include <algorithm>
 #include <climits>
 #include <initializer_list>
 #include <utility>
@@ -29,12 +30,20 @@ std::optional<Occupancy> occupancy(const cudaOccDeviceProp& card, const Launch& 
       &result, &card, &kernel, &state, threads, static_cast<std::size_t>(launch.dynamic_shared));
   if (status != CUDA_OCC_SUCCESS || result.activeBlocksPerMultiprocessor <= 0 || card.warpSize <= 0)
     return std::nullopt;
-  const int blocks = result.activeBlocksPerMultiprocessor;
+  int blocks = result.activeBlocksPerMultiprocessor;
+  auto by_shared = limit(result.blockLimitSharedMem);
+  // The calculator takes the largest carve-out; the driver may have made a smaller one.
+  const auto of_block = result.allocatedSharedMemPerBlock;
+  const auto carved = static_cast<std::size_t>(launch.shared_carveout);
+  if (of_block > 0 && carved >= of_block && carved <= card.sharedMemPerMultiprocessor) {
+    by_shared = static_cast<int>(carved / of_block);
+    blocks = std::min(blocks, *by_shared);
+  }
   const int warps = (threads + card.warpSize - 1) / card.warpSize;
   const int most_warps = card.maxThreadsPerMultiprocessor / card.warpSize;
   return Occupancy{.blocks = blocks,
                    .by_registers = limit(result.blockLimitRegs),
-                   .by_shared = limit(result.blockLimitSharedMem),
+                   .by_shared = by_shared,
                    .by_warps = limit(result.blockLimitWarps),
                    .by_blocks = limit(result.blockLimitBlocks),
                    .warps_pct = 100.0 * blocks * warps / most_warps,
@@ -43,12 +52,13 @@ std::optional<Occupancy> occupancy(const cudaOccDeviceProp& card, const Launch& 
 }
 
 Metrics launch_metrics(const cudaOccDeviceProp& card, const Launch& launch) {
-  Metrics metrics{
-      {"launch__grid_size", read_as(static_cast<double>(Launch::size(launch.grid)))},
-      {"launch__block_size", read_as(static_cast<double>(Launch::size(launch.block)))},
-      {"launch__registers_per_thread", read_as(launch.registers)},
-      {"launch__shared_mem_per_block", read_as(launch.static_shared + launch.dynamic_shared)},
-      {"launch__local_mem_per_thread", read_as(launch.local)}};
+  Metrics metrics{{"launch__grid_size", read_as(static_cast<double>(Launch::size(launch.grid)))},
+                  {"launch__block_size", read_as(static_cast<double>(Launch::size(launch.block)))},
+                  {"launch__registers_per_thread", read_as(launch.registers)},
+                  {"launch__shared_mem_per_block",
+                   read_as(launch.static_shared + launch.dynamic_shared +
+                           static_cast<double>(card.reservedSharedMemPerBlock))},
+                  {"launch__local_mem_per_thread", read_as(launch.local)}};
   if (launch.clustered())
     metrics["launch__cluster_size"] = read_as(static_cast<double>(Launch::size(launch.cluster)));
   const auto found = occupancy(card, launch);

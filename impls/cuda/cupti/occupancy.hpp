@@ -21,7 +21,8 @@ struct Occupancy {
 /// Nothing where the calculator does not know the card, or the launch does not fit it.
 std::optional<Occupancy> occupancy(const cudaOccDeviceProp& card, const Launch& launch);
 
-/// launch__*, and theoretical occupancy, of one launch.
+/// launch__* as Nsight Compute has them (shared memory with what the driver keeps of each block;
+/// limits at the carve-out that the launch ran with), and theoretical occupancy, of one launch.
 Metrics launch_metrics(const cudaOccDeviceProp& card, const Launch& launch);
 
 }  // namespace rnnbench::cupti

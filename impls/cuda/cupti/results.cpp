@@ -20,13 +20,15 @@ bool ours(std::string_view name) {
          name == "sm__maximum_warps_per_active_cycle_pct";
 }
 
-Metrics mean_metrics(const std::vector<std::string>& names,
-                     const std::vector<const std::vector<double>*>& samples) {
+Metrics mean_metrics(const std::vector<std::string>& names, const std::vector<Counted>& samples) {
   Metrics metrics;
   for (std::size_t k = 0; k < names.size(); ++k) {
-    double sum = 0;
-    for (const auto* values : samples) sum += k < values->size() ? (*values)[k] : std::nan("");
-    const double mean = sum / static_cast<double>(samples.size());
+    double sum = 0, launches = 0;
+    for (const Counted& sample : samples) {
+      sum += sample.stands_for * (k < sample.values->size() ? (*sample.values)[k] : std::nan(""));
+      launches += sample.stands_for;
+    }
+    const double mean = sum / launches;
     metrics[names[k]] =
         std::isfinite(mean)
             ? read_as(mean)
@@ -54,12 +56,12 @@ std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups) {
   std::vector<KernelMetrics> kernels;
   for (const Group& one : groups) {
     const auto launches = one.ordinals.size();
-    kernels.push_back({.name = one.name,
-                       .shape = one.shape,
-                       .launches = static_cast<int>(launches),
-                       .sampled = 0,
-                       .metrics = {{"gpu__time_duration.sum",
-                                    read_as(one.total_ns / static_cast<double>(launches))}}});
+    kernels.push_back(
+        {.name = one.name,
+         .shape = one.shape,
+         .launches = static_cast<int>(launches),
+         .sampled = 0,
+         .metrics = {{launch_time, read_as(one.total_ns / static_cast<double>(launches))}}});
   }
   return kernels;
 }

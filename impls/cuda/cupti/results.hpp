@@ -14,15 +14,25 @@ namespace rnnbench::cupti {
 /// Names that come from activity records, not from counters.
 bool ours(std::string_view name);
 
-/// The mean of each name over `samples`; a name with a sample that is no number has a reason.
-Metrics mean_metrics(const std::vector<std::string>& names,
-                     const std::vector<const std::vector<double>*>& samples);
+/// One launch's values, in the order of the names, and for how many launches they stand.
+struct Counted {
+  const std::vector<double>* values;
+  double stands_for = 1;
+};
+
+/// The mean of each name over the launches that `samples` stand for; a name with a sample that is
+/// no number has a reason.
+Metrics mean_metrics(const std::vector<std::string>& names, const std::vector<Counted>& samples);
 
 /// rnnbench__* of one forward call.
 Metrics span_metrics(const std::vector<Launch>& launches);
 Metrics no_span_metrics(const std::string& why);
 
-/// Launches, name and shape of each group, the mean duration among its metrics.
+/// What one launch took, in ns, mean over all of a kernel's: on activity records, so without what
+/// a profiler's range around a launch adds (gpu__time_duration.sum has that).
+inline constexpr const char* launch_time = "rnnbench__launch_time";
+
+/// Launches, name and shape of each group, launch_time among its metrics.
 std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups);
 
 /// One warning for each hit rate that is over 100 % somewhere.

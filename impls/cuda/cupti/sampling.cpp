@@ -131,7 +131,8 @@ class Sampler {
 }  // namespace
 
 Timeline sample_forward(const Chip& chip, const std::function<void()>& forward, double forward_s,
-                        const std::function<double()>& left_s, std::vector<std::string>& warnings) {
+                        double span_s, const std::function<double()>& left_s,
+                        std::vector<std::string>& warnings) {
   Chip sampling = chip;
   sampling.availability = sampling_availability(chip.device);
   Config config(sampling, sampled, CUPTI_PROFILER_TYPE_PM_SAMPLING);
@@ -139,7 +140,7 @@ Timeline sample_forward(const Chip& chip, const std::function<void()>& forward, 
     throw Error(fmt::format("its counters take {} passes on this chip, and sampling has one",
                             config.passes()));
   std::string why;
-  const auto tries = intervals_to_try(forward_s);
+  const auto tries = intervals_to_try(span_s);
   for (const auto interval : tries) {
     // One that may be refused only where there is time for the next.
     if (interval != tries.back() && left_s() < 2 * timeline_s) continue;
