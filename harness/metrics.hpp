@@ -36,10 +36,10 @@ struct KernelMetrics {
   bool operator==(const KernelMetrics&) const = default;
 };
 
-/// Counters over time during one forward call, or several laid over one another.
+/// Counters over time during one forward call, or during several in a row where one is too short.
 struct Timeline {
   double interval_s = 0;                              // between points
-  int forwards = 0;                                   // that the points were collected over
+  int forwards = 0;                                   // in a row
   std::map<std::string, std::vector<double>> series;  // by metric name, all of one length
 
   bool operator==(const Timeline&) const = default;

@@ -56,8 +56,21 @@ TEST(CuptiPlan, NamesThatDoNotGoTogetherStayWithinTheBudget) {
   EXPECT_EQ(found.passes, 2);
 }
 
+TEST(CuptiPlan, LaunchesAreLookedAtInTheStateOfTheCallWhereThatIsAffordable) {
+  using Ways = std::vector<Way>;
+  // 13 launches of 4 kernels in a short call: all of them, pass by pass.
+  EXPECT_EQ(ways(9, 100e-6, 13, 4, 3), (Ways{Way::all, Way::in_place, Way::alone}));
+  // Many launches of few kernels: samples.
+  EXPECT_EQ(ways(9, 5e-3, 400, 2, 3), (Ways{Way::in_place, Way::alone}));
+  EXPECT_EQ(ways(9, 5e-3, most_ranges + 1, most_ranges, 30), (Ways{Way::in_place, Way::alone}));
+  // One call takes most of the budget.
+  EXPECT_EQ(ways(9, 0.4, 3072, 1, 3), (Ways{Way::alone}));
+}
+
 TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
   EXPECT_LT(region_cost(1, 0.01), region_cost(9, 0.01));
+  EXPECT_LT(in_place_cost(1, 0.01), in_place_cost(9, 0.01));
+  EXPECT_LT(in_place_cost(9, 0.01), in_place_cost(9, 0.02));
   EXPECT_GT(region_cost(9, 1), 9);
   EXPECT_NEAR(replay_cost(1, 0), 0.015, 0.005);  // as measured
   EXPECT_NEAR(replay_cost(9, 0), 0.09, 0.005);

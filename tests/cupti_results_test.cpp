@@ -112,6 +112,14 @@ TEST(CuptiWithheld, RatesOfShortCallsAndTheTimeOfRanges) {
     EXPECT_EQ(why_withheld(name, 5e-6), "") << name;
 }
 
+TEST(CuptiWithheld, CachesOfLaunchesThatAreReplayedAlone) {
+  for (const char* name : {"dram__bytes_read.sum", "lts__t_sector_hit_rate.pct"})
+    EXPECT_NE(why_not_alone(name).find("see the region"), std::string::npos) << name;
+  for (const char* name : {"smsp__inst_executed.sum", "gpu__time_duration.sum",
+                           "sm__warps_active.avg.pct_of_peak_sustained_active"})
+    EXPECT_EQ(why_not_alone(name), "") << name;
+}
+
 TEST(CuptiWithheld, SassCountersNeedAWitness) {
   const char* ffma = "smsp__sass_thread_inst_executed_op_ffma_pred_on.sum";
   EXPECT_EQ(with_witness({"a"}), (std::vector<std::string>{"a"}));

@@ -23,8 +23,8 @@ std::vector<Point> points(std::size_t idle, std::size_t busy) {
 
 TEST(CuptiTimeline, IdleTimeBeforeAndAfterIsCutOff) {
   std::vector<std::string> warnings;
-  const auto timeline = lay_out({"active", "place"}, points(5, 12), warnings);
-  EXPECT_EQ(timeline.forwards, 1);
+  const auto timeline = lay_out({"active", "place"}, points(5, 12), 3, warnings);
+  EXPECT_EQ(timeline.forwards, 3);
   EXPECT_DOUBLE_EQ(timeline.interval_s, 20e-6);
   ASSERT_EQ(timeline.series.size(), 2U);
   EXPECT_EQ(timeline.series.at("active").size(), 12U);
@@ -34,18 +34,27 @@ TEST(CuptiTimeline, IdleTimeBeforeAndAfterIsCutOff) {
   EXPECT_TRUE(warnings.empty());
 }
 
+TEST(CuptiTimeline, ShortCallsAreSampledInARow) {
+  EXPECT_EQ(calls_to_sample(1e-3, 5000), 1);
+  EXPECT_EQ(calls_to_sample(200e-6, 5000), 1);
+  EXPECT_EQ(calls_to_sample(199e-6, 5000), 2);
+  EXPECT_EQ(calls_to_sample(10e-6, 2000), 8);
+  EXPECT_EQ(calls_to_sample(10e-6, 20000), 80);
+  EXPECT_EQ(calls_to_sample(0, 2000), 256);
+}
+
 TEST(CuptiTimeline, TooFewPointsAreNoCourse) {
   std::vector<std::string> warnings;
-  EXPECT_THROW(lay_out({"active", "place"}, points(5, fewest_points - 1), warnings), Error);
-  EXPECT_THROW(lay_out({"active", "place"}, points(50, 0), warnings), Error);
-  EXPECT_THROW(lay_out({"active", "place"}, {}, warnings), Error);
+  EXPECT_THROW(lay_out({"active", "place"}, points(5, fewest_points - 1), 1, warnings), Error);
+  EXPECT_THROW(lay_out({"active", "place"}, points(50, 0), 1, warnings), Error);
+  EXPECT_THROW(lay_out({"active", "place"}, {}, 1, warnings), Error);
 }
 
 TEST(CuptiTimeline, SeriesWithPointsThatAreNoNumberAreLeftOut) {
   auto all = points(2, 12);
   all[6].values[1] = std::nan("");
   std::vector<std::string> warnings;
-  const auto timeline = lay_out({"active", "place"}, all, warnings);
+  const auto timeline = lay_out({"active", "place"}, all, 1, warnings);
   EXPECT_EQ(timeline.series.size(), 1U);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_NE(warnings[0].find("place: 1 of 12"), std::string::npos) << warnings[0];

@@ -3,22 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
+#include <functional>
 #include <iterator>
-#include <map>
-#include <numeric>
 #include <optional>
 
 #include "harness/impl.hpp"
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/cuda_check.cuh"
 #include "impls/cuda/cupti/activity.hpp"
+#include "impls/cuda/cupti/attempt.hpp"
 #include "impls/cuda/cupti/counters.hpp"
-#include "impls/cuda/cupti/kernels.hpp"
 #include "impls/cuda/cupti/launches.hpp"
 #include "impls/cuda/cupti/library.hpp"
 #include "impls/cuda/cupti/occupancy.hpp"
 #include "impls/cuda/cupti/plan.hpp"
+#include "impls/cuda/cupti/read_kernels.hpp"
 #include "impls/cuda/cupti/reasons.hpp"
 #include "impls/cuda/cupti/results.hpp"
 #include "impls/cuda/cupti/sampling.hpp"
@@ -31,21 +30,6 @@ using namespace cupti;
 using Names = std::vector<std::string>;
 
 constexpr const char* duration = "gpu__time_duration.sum";  // of a kernel, as ncu shows it
-
-/// Does it: empty, or why that failed. Throws only where the device is lost.
-template <class Work>
-std::string attempt(const Work& work) {
-  std::string why;
-  try {
-    work();
-    return why;
-  } catch (const std::exception& failure) {
-    why = failure.what();
-  }
-  (void)cudaGetLastError();
-  RNNBENCH_CUDA(cudaDeviceSynchronize());
-  return why.empty() ? "failed without a word" : why;
-}
 
 void set_all(const Names& names, const std::string& why, Metrics& metrics) {
   for (const auto& name : names) metrics[name] = not_read(why);
@@ -233,92 +217,38 @@ class Collector {
     if (counters_.empty() || groups_.empty()) return;
     Names names = with_witness(counters_);
     if (std::find(names.begin(), names.end(), duration) == names.end()) names.push_back(duration);
-    const double longest_s = 1e-9 * std::transform_reduce(
-                                        eager_.launches.begin(), eager_.launches.end(), 0.0,
-                                        [](double a, double b) { return std::max(a, b); },
-                                        [](const Launch& launch) { return launch.ns(); });
-    const auto seconds = [&] {
-      const double left = budget_.left();  // of which the timeline after this gets its part
-      return left - (request_.timeline && left > 4 * timeline_s ? timeline_s : 0) - session_s;
-    };
-    const auto cost = [&](int count) { return replay_cost(count, longest_s); };
-    const Fit chosen = fit(names, seconds(), passes(), cost);
-    const std::string late = over_budget("its counters are not read");
-    for (auto& kernel : profile_.kernels) set_missing(chosen.left_out, late, kernel);
-    if (chosen.names.empty()) return;
-
-    Values values;
-    std::string why = attempt([&] { values = replay(chosen, cost(chosen.passes), seconds()); });
-    if (!why.empty()) {
-      const std::string refused = why;
-      why = attempt([&] { values = repeat(chosen); });
-      if (why.empty())
-        profile_.warnings.push_back(
-            "kernels were profiled while forward calls were repeated, not each alone: " + refused);
-      else
-        why = refused + "; and " + why;
-    }
+    const double left = budget_.left();  // of which the timeline after this gets its part
+    const double seconds = left - (request_.timeline && left > 4 * timeline_s ? timeline_s : 0);
+    const std::function<void()> again = [this] { forward(kernels_); };
+    const KernelsRead read =
+        read_kernels(*chip_, names, {eager_.launches, groups_, eager_.seconds, again}, seconds,
+                     over_budget("its counters are not read"));
+    for (const auto& warning : read.warnings) profile_.warnings.push_back("kernels: " + warning);
     std::size_t missed = 0;
     for (std::size_t k = 0; k < groups_.size(); ++k) {
-      std::vector<std::size_t> sampled;
-      std::copy_if(groups_[k].ordinals.begin(), groups_[k].ordinals.end(),
-                   std::back_inserter(sampled),
-                   [&](std::size_t ordinal) { return values.contains(ordinal); });
-      const auto weights = stands_for(groups_[k], sampled);
-      std::vector<Counted> samples;
-      for (std::size_t s = 0; s < sampled.size(); ++s)
-        samples.push_back({&values.at(sampled[s]), weights[s]});
       KernelMetrics& kernel = profile_.kernels[k];
+      for (const auto& [name, why] : read.left_out) set_missing({name}, why, kernel);
+      const auto samples = samples_of(groups_[k], read.values);
       kernel.sampled = static_cast<int>(samples.size());
       if (samples.empty())
-        set_missing(chosen.names, why.empty() ? late : why, kernel), ++missed;
+        set_missing(read.names, read.why, kernel), ++missed;
       else
-        kernel.metrics.merge(mean_metrics(chosen.names, samples));
+        kernel.metrics.merge(mean_metrics(read.names, samples));
     }
-    if (missed > 0 && why.empty())
+    if (missed > 0)
       profile_.warnings.push_back(
-          fmt::format("counters of {} of {} kernels: {}", missed, groups_.size(), late));
+          fmt::format("counters of {} of {} kernels: {}", missed, groups_.size(), read.why));
   }
 
-  /// Chosen launches alone. Throws where that gave nothing for another reason than the budget.
-  Values replay(const Fit& chosen, double cost, double seconds) {
-    Config config(*chip_, chosen.names);
-    Ranges ranges = replay_ranges(*chip_, config);
-    const Budget budget(seconds);
-    const auto affordable = static_cast<std::size_t>(std::max(1.0, seconds / cost));
-    Values values;
-    bool late = false;
-    for (const auto& round : rounds_of_samples(groups_, affordable)) {
-      if (late = late || budget.left() < eager_.seconds; late) break;
-      Replayed found;
-      try {
-        found = replay_launches(
-            ranges, eager_.launches, round, [&] { forward(kernels_); }, budget.left());
-      } catch (const Failure& failure) {
-        if (values.empty()) throw;
-        profile_.warnings.push_back(fmt::format("kernels: {}", failure.what()));
-        break;
-      }
-      values.merge(found.values);
-      late = found.out_of_time > 0;
-      if (found.out_of_order > 0)
-        profile_.warnings.push_back(fmt::format(
-            "{} launches came in another order than they were recorded in", found.out_of_order));
-    }
-    if (values.empty() && !late) throw Error("no launch could be stopped at");
-    return values;
-  }
-
-  Values repeat(const Fit& chosen) {
-    const auto launches = eager_.launches.size();
-    if (launches > most_ranges)
-      throw Error(fmt::format("a forward call of {} launches is too long to have each as a range",
-                              launches));
-    if (ranges_cost(chosen.passes, eager_.seconds, launches) > budget_.left())
-      throw Error(
-          over_budget(fmt::format("{} passes with {} ranges do not fit", chosen.passes, launches)));
-    Config config(*chip_, chosen.names);
-    return repeat_forward(*chip_, config, launches, [&] { forward(kernels_); });
+  static std::vector<Counted> samples_of(const Group& group, const Values& values) {
+    std::vector<std::size_t> sampled;
+    std::copy_if(group.ordinals.begin(), group.ordinals.end(), std::back_inserter(sampled),
+                 [&](std::size_t ordinal) { return values.contains(ordinal); });
+    const auto weights = stands_for(group, sampled);
+    std::vector<Counted> samples;
+    for (std::size_t k = 0; k < sampled.size(); ++k)
+      samples.push_back({&values.at(sampled[k]), weights[k]});
+    return samples;
   }
 
   void timeline() {
@@ -328,8 +258,12 @@ class Collector {
       profile_.timeline_why = over_budget("no forward call is sampled");
     } else {
       profile_.timeline_why = attempt([&] {
+        const auto calls = [this](int forwards) {
+          for (int k = 0; k < forwards; ++k) call_.launch(stream_);
+          RNNBENCH_CUDA(cudaDeviceSynchronize());
+        };
         profile_.timeline = sample_forward(
-            *chip_, [&] { forward(call_); }, forward_s_, span_s(), [&] { return budget_.left(); },
+            *chip_, calls, forward_s_, span_s(), [this] { return budget_.left(); },
             profile_.warnings);
       });
     }

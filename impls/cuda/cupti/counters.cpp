@@ -229,7 +229,7 @@ std::string unknown_metric(const Chip& chip, const std::string& name) {
 
 Ranges::Ranges(const Chip& chip, Config& config, CUpti_ProfilerRange range,
                CUpti_ProfilerReplayMode replay, std::size_t most_ranges)
-    : config_(config) {
+    : config_(config), range_(range), replay_(replay), most_ranges_(most_ranges) {
   auto enabled = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_Enable_Params);
   enabled.ctx = chip.context;
   RNNBENCH_CUPTI_CALL(cuptiRangeProfilerEnable, &enabled);
@@ -243,25 +243,29 @@ Ranges::Ranges(const Chip& chip, Config& config, CUpti_ProfilerRange range,
     size.maxNumRangeTreeNodes = static_cast<std::uint32_t>(most_ranges);
     RNNBENCH_CUPTI_CALL(cuptiRangeProfilerGetCounterDataSize, &size);
     data_.resize(size.counterDataSize);
-    clear();
-    auto set = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_SetConfig_Params);
-    set.pRangeProfilerObject = profiler_;
-    set.configSize = config_.image().size();
-    set.pConfig = config_.image().data();
-    set.counterDataImageSize = data_.size();
-    set.pCounterDataImage = data_.data();
-    set.range = range;
-    set.replayMode = replay;
-    set.maxRangesPerPass = most_ranges;
-    set.numNestingLevels = 1;
-    set.minNestingLevel = 1;
-    set.passIndex = 0;
-    set.targetNestingLevel = 1;
-    RNNBENCH_CUPTI_CALL(cuptiRangeProfilerSetConfig, &set);
+    restart();
   } catch (...) {
     disable();
     throw;
   }
+}
+
+void Ranges::restart() {
+  clear();
+  auto set = RNNBENCH_CUPTI_PARAMS(CUpti_RangeProfiler_SetConfig_Params);
+  set.pRangeProfilerObject = profiler_;
+  set.configSize = config_.image().size();
+  set.pConfig = config_.image().data();
+  set.counterDataImageSize = data_.size();
+  set.pCounterDataImage = data_.data();
+  set.range = range_;
+  set.replayMode = replay_;
+  set.maxRangesPerPass = most_ranges_;
+  set.numNestingLevels = 1;
+  set.minNestingLevel = 1;
+  set.passIndex = 0;
+  set.targetNestingLevel = 1;
+  RNNBENCH_CUPTI_CALL(cuptiRangeProfilerSetConfig, &set);
 }
 
 Ranges::~Ranges() {

@@ -71,11 +71,15 @@ class Ranges {
   std::size_t decode();  // ranges collected
   std::string name(std::size_t range) const;
   std::vector<double> values(std::size_t range) { return config_.values(data_, range); }
-  void clear();  // for the next ranges
+  void clear();    // for the next ranges
+  void restart();  // from the first pass, with nothing collected
 
  private:
   void disable() noexcept;
   Config& config_;
+  const CUpti_ProfilerRange range_;
+  const CUpti_ProfilerReplayMode replay_;
+  const std::size_t most_ranges_;
   CUpti_RangeProfiler_Object* profiler_ = nullptr;
   Image data_;  // written by CUPTI until the ranges are decoded: never moved
   bool started_ = false;

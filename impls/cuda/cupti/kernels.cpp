@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <exception>
+#include <utility>
 
 #include "impls/common/cuda_check.cuh"
 #include "impls/cuda/cupti/reasons.hpp"
@@ -27,12 +28,17 @@ constexpr std::array launch_calls{CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel,
                                   CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel,
                                   CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel_ptsz};
 
-/// Called by CUPTI around each launch, through C: what fails is kept and thrown afterwards.
+/// Called by CUPTI around each launch, through C: what fails is kept and thrown afterwards. Begins
+/// at the chosen launches what is to be ended after them.
 class Watch {
  public:
-  Watch(Ranges& ranges, const std::vector<Launch>& expected, const std::vector<std::size_t>& chosen,
-        double seconds)
-      : ranges_(ranges), expected_(expected), chosen_(chosen), seconds_(seconds) {
+  struct Chosen {
+    std::function<bool(std::size_t)> wants;  // an ordinal
+    std::function<void()> begin;
+    std::function<void(std::size_t)> end;  // of that ordinal
+  };
+  Watch(const std::vector<Launch>& expected, Chosen chosen)
+      : expected_(expected), chosen_(std::move(chosen)) {
     RNNBENCH_CUPTI_CALL(cuptiSubscribe, &subscriber_,
                         reinterpret_cast<CUpti_CallbackFunc>(&Watch::called), this);
     try {
@@ -47,10 +53,10 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
   ~Watch() { (void)api().cuptiUnsubscribe(subscriber_); }
 
-  /// What was found; throws what a callback could not.
-  Replayed found() const {
+  /// Launches at whose place another kernel came; throws what a callback could not.
+  std::size_t out_of_order() const {
     if (failure_) std::rethrow_exception(failure_);
-    return found_;
+    return out_of_order_;
   }
 
  private:
@@ -77,19 +83,14 @@ class Watch {
 
   void enter(const CUpti_CallbackData& call) {
     const std::size_t ordinal = next_++;
-    if (!std::binary_search(chosen_.begin(), chosen_.end(), ordinal)) return;
+    if (!chosen_.wants(ordinal)) return;
     if (ordinal >= expected_.size() ||
         (call.symbolName && readable_name(call.symbolName) != expected_[ordinal].name)) {
-      ++found_.out_of_order;
-      return;
-    }
-    if (since(start_) + found_.longest_s > seconds_) {
-      ++found_.out_of_time;
+      ++out_of_order_;
       return;
     }
     RNNBENCH_CUDA(cudaDeviceSynchronize());  // what came before is not this kernel's
-    began_ = Clock::now();
-    ranges_.start();
+    chosen_.begin();
     ordinal_ = ordinal;
     correlation_ = call.correlationId;
     open_ = true;
@@ -98,38 +99,76 @@ class Watch {
   void leave() {
     if (!open_) return;
     open_ = false;
-    (void)ranges_.stop();
-    if (ranges_.decode() > 0) found_.values[ordinal_] = ranges_.values(0);
-    ranges_.clear();
-    found_.longest_s = std::max(found_.longest_s, since(began_));
+    RNNBENCH_CUDA(cudaDeviceSynchronize());
+    chosen_.end(ordinal_);
   }
 
-  Ranges& ranges_;
   const std::vector<Launch>& expected_;
-  const std::vector<std::size_t>& chosen_;
-  const double seconds_;
-  const Clock::time_point start_ = Clock::now();
+  const Chosen chosen_;
   CUpti_SubscriberHandle subscriber_ = nullptr;
   std::exception_ptr failure_;
-  std::size_t next_ = 0, ordinal_ = 0;
+  std::size_t next_ = 0, ordinal_ = 0, out_of_order_ = 0;
   std::uint32_t correlation_ = 0;
   bool within_ = false, open_ = false;
-  Clock::time_point began_;
-  Replayed found_;
 };
 
 }  // namespace
 
-Replayed replay_launches(Ranges& ranges, const std::vector<Launch>& expected,
-                         const std::vector<std::size_t>& chosen,
-                         const std::function<void()>& forward, double seconds) {
-  const Watch watch(ranges, expected, chosen, seconds);
-  forward();
-  return watch.found();
+Found Alone::look(const Visit& visit) {
+  Found found;
+  const auto start = Clock::now();
+  auto began = start;
+  const auto wants = [&](std::size_t ordinal) {
+    if (!std::binary_search(visit.chosen.begin(), visit.chosen.end(), ordinal)) return false;
+    if (since(start) + found.longest_s <= visit.seconds) return true;
+    ++found.out_of_time;
+    return false;
+  };
+  const auto begin = [&] {
+    began = Clock::now();
+    ranges_.start();
+  };
+  const auto end = [&](std::size_t ordinal) {
+    (void)ranges_.stop();
+    if (ranges_.decode() > 0) found.values[ordinal] = ranges_.values(0);
+    ranges_.clear();
+    found.longest_s = std::max(found.longest_s, since(began));
+  };
+  const Watch watch(visit.expected, {wants, begin, end});
+  visit.forward();
+  found.out_of_order = watch.out_of_order();
+  return found;
 }
 
-Values repeat_forward(const Chip& chip, Config& config, std::size_t launches,
-                      const std::function<void()>& forward) {
+Found InPlace::look(const Visit& visit) {
+  Found found;
+  const auto start = Clock::now();
+  for (const std::size_t chosen : visit.chosen) {
+    if (since(start) + found.longest_s > visit.seconds) {
+      ++found.out_of_time;
+      continue;
+    }
+    const auto began = Clock::now();
+    ranges_.restart();
+    bool done = false;
+    std::size_t missed = 0;
+    for (int pass = 0; !done && missed == 0; ++pass) {
+      if (pass > passes_ + 4) throw Error(fmt::format("not all of {} passes came", passes_));
+      const Watch watch(visit.expected,
+                        {[&](std::size_t ordinal) { return ordinal == chosen; },
+                         [&] { ranges_.start(); }, [&](std::size_t) { done = ranges_.stop(); }});
+      visit.forward();
+      missed = watch.out_of_order();
+    }
+    found.out_of_order += missed;
+    if (done && ranges_.decode() > 0) found.values[chosen] = ranges_.values(0);
+    found.longest_s = std::max(found.longest_s, since(began));
+  }
+  return found;
+}
+
+Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
+                   const std::function<void()>& forward) {
   Ranges ranges(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, launches);
   bool done = false;
   for (int pass = 0; !done; ++pass) {

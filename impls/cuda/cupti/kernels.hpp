@@ -15,27 +15,51 @@ namespace rnnbench::cupti {
 /// Values in the order of the configuration's names, by launch ordinal.
 using Values = std::map<std::size_t, std::vector<double>>;
 
-struct Replayed {
+struct Found {
   Values values;
   std::size_t out_of_time = 0;   // launches that were chosen and left out
   std::size_t out_of_order = 0;  // launches at whose place another kernel came
-  double longest_s = 0;          // replaying one launch
+  double longest_s = 0;          // for one launch
 };
 
-/// Ranges for `replay_launches`.
-inline Ranges replay_ranges(const Chip& chip, Config& config) {
-  return Ranges(chip, config, CUPTI_AutoRange, CUPTI_KernelReplay, 1);
-}
-/// Runs one forward, in which the launches of the ordinals `chosen`, ascending, are stopped at and
-/// replayed alone, as often as their counters take. `expected`: the launches of a forward before.
-/// Once `seconds` are spent no further one is begun. Throws Failure where CUPTI refuses this way.
-Replayed replay_launches(Ranges& ranges, const std::vector<Launch>& expected,
-                         const std::vector<std::size_t>& chosen,
-                         const std::function<void()>& forward, double seconds);
+/// What the ways below need: the launches of a forward before (`expected`), which of them to look
+/// at (ordinals, ascending), a forward call that waits for the device, and the seconds after which
+/// no further launch is begun. Both throw Failure where CUPTI refuses.
+struct Visit {
+  const std::vector<Launch>& expected;
+  const std::vector<std::size_t>& chosen;
+  const std::function<void()>& forward;
+  double seconds;
+};
 
-/// The other way: the forward is repeated, and every launch in it is a range of its own.
-Values repeat_forward(const Chip& chip, Config& config, std::size_t launches,
-                      const std::function<void()>& forward);
-inline constexpr std::size_t most_ranges = 512;
+/// One pass a forward call, in which the profiler is on for the chosen launch alone: each pass
+/// finds caches as the call leaves them to that launch.
+class InPlace {
+ public:
+  InPlace(const Chip& chip, Config& config)
+      : passes_(config.passes()), ranges_(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, 1) {}
+  Found look(const Visit& visit);
+
+ private:
+  int passes_;
+  Ranges ranges_;
+};
+
+/// One forward call, whose chosen launches are stopped at and replayed alone. For calls too long
+/// to be repeated: memory is saved and restored around each pass, so that caches are not as in the
+/// call (why_not_alone in withheld.hpp).
+class Alone {
+ public:
+  Alone(const Chip& chip, Config& config)
+      : ranges_(chip, config, CUPTI_AutoRange, CUPTI_KernelReplay, 1) {}
+  Found look(const Visit& visit);
+
+ private:
+  Ranges ranges_;
+};
+
+/// For calls of few launches: each launch is a range, and the call is repeated pass by pass.
+Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
+                   const std::function<void()>& forward);
 
 }  // namespace rnnbench::cupti

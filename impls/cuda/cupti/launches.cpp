@@ -100,6 +100,7 @@ std::vector<double> stands_for(const Group& group, const std::vector<std::size_t
   if (sampled.empty()) return weights;
   const double others =
       static_cast<double>(group.ordinals.size()) - static_cast<double>(sampled.size());
+  if (others == 0) return weights;
   const auto middle =
       std::find(sampled.begin(), sampled.end(), group.ordinals[group.ordinals.size() / 2]);
   if (middle != sampled.end())

@@ -9,8 +9,22 @@ double region_cost(int passes, double forward_s) {
   return session_s + passes * (forward_s + 0.015);
 }
 double replay_cost(int passes, double kernel_s) { return 0.006 + passes * (kernel_s + 0.0095); }
+double in_place_cost(int passes, double forward_s) { return 0.02 + passes * (forward_s + 0.015); }
 double ranges_cost(int passes, double forward_s, std::size_t launches) {
   return session_s + passes * (forward_s + 1e-3 * static_cast<double>(launches));
+}
+
+std::vector<Way> ways(int passes, double forward_s, std::size_t launches, std::size_t groups,
+                      double seconds) {
+  std::vector<Way> found;
+  const double samples = static_cast<double>(std::min(launches, 3 * groups));
+  const double all = ranges_cost(passes, forward_s, launches);
+  const double one = in_place_cost(passes, forward_s);
+  if (launches <= most_ranges && all <= std::min(seconds, session_s + samples * one))
+    found.push_back(Way::all);
+  if (session_s + one <= seconds) found.push_back(Way::in_place);
+  found.push_back(Way::alone);
+  return found;
 }
 
 Fit fit(const std::vector<std::string>& names, double seconds, const PassesOf& passes_of,

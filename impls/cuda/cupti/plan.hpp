@@ -28,9 +28,18 @@ class Budget {
 inline constexpr double session_s = 0.2;   // enabling, configuring and decoding of ranges
 inline constexpr double timeline_s = 0.4;  // sampling one forward, with its set-up
 double region_cost(int passes, double forward_s);
-double replay_cost(int passes, double kernel_s);  // one launch, alone
+double replay_cost(int passes, double kernel_s);     // one launch, alone
+double in_place_cost(int passes, double forward_s);  // one launch, a forward a pass
 /// A forward whose every launch is a range, repeated pass by pass.
 double ranges_cost(int passes, double forward_s, std::size_t launches);
+
+/// Ways to look at launches (kernels.hpp), the one to begin with first, then those to try where it
+/// is refused: in the state of the call if one launch can be, each launch of short calls and
+/// samples of others.
+enum class Way { all, in_place, alone };
+std::vector<Way> ways(int passes, double forward_s, std::size_t launches, std::size_t groups,
+                      double seconds);
+inline constexpr std::size_t most_ranges = 512;  // launches of a call that is looked at as a whole
 
 /// Passes that names take together; 0: cannot be collected.
 using PassesOf = std::function<int(const std::vector<std::string>&)>;

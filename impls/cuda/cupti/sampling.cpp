@@ -69,7 +69,7 @@ class Sampler {
     RNNBENCH_CUPTI_CALL(cuptiPmSamplingDecodeData, &decoded);
     if (decoded.overflow) throw Error("more samples came than the device's buffer holds");
     if (decoded.decodeStopReason == CUPTI_PM_SAMPLING_DECODE_STOP_REASON_COUNTER_DATA_FULL)
-      throw Error("more samples came than one forward call should give");
+      throw Error("more samples came than these forward calls should give");
     return points();
   }
 
@@ -130,7 +130,7 @@ class Sampler {
 
 }  // namespace
 
-Timeline sample_forward(const Chip& chip, const std::function<void()>& forward, double forward_s,
+Timeline sample_forward(const Chip& chip, const std::function<void(int)>& calls, double forward_s,
                         double span_s, const std::function<double()>& left_s,
                         std::vector<std::string>& warnings) {
   Chip sampling = chip;
@@ -145,18 +145,19 @@ Timeline sample_forward(const Chip& chip, const std::function<void()>& forward, 
     // One that may be refused only where there is time for the next.
     if (interval != tries.back() && left_s() < 2 * timeline_s) continue;
     // A forward may be slower than it was, and the device idles before and after it.
-    const double samples = forward_s * 1e9 / static_cast<double>(interval);
+    const int forwards = calls_to_sample(span_s, interval);
+    const double samples = forwards * forward_s * 1e9 / static_cast<double>(interval);
     const auto most = static_cast<std::uint32_t>(std::clamp(4 * samples + 4096, 4096.0, 65536.0));
     std::vector<Point> points;
     try {
       Sampler sampler(chip.device, config, interval, most);
-      points = sampler.sample(forward);
+      points = sampler.sample([&] { calls(forwards); });
     } catch (const Error& error) {
       if (!why.empty()) why += "; ";
       why += fmt::format("every {} us: {}", static_cast<double>(interval) * 1e-3, error.what());
       continue;
     }
-    return lay_out(sampled, points, warnings);
+    return lay_out(sampled, points, forwards, warnings);
   }
   throw Error(why);
 }

@@ -9,10 +9,10 @@
 
 namespace rnnbench::cupti {
 
-/// One forward of about `forward_s`, which waits for the device and keeps it at work for about
-/// `span_s`. Throws Failure or Error with the
-/// reason where there is none.
-Timeline sample_forward(const Chip& chip, const std::function<void()>& forward, double forward_s,
+/// Samples `calls(n)`: n forwards in a row, each of about `forward_s` and keeping the device at
+/// work for about `span_s`, then waiting for it. Throws Failure or Error with the reason where
+/// there is none.
+Timeline sample_forward(const Chip& chip, const std::function<void(int)>& calls, double forward_s,
                         double span_s, const std::function<double()>& left_s,
                         std::vector<std::string>& warnings);
 

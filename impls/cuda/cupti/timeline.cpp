@@ -19,8 +19,14 @@ std::vector<std::uint64_t> intervals_to_try(double forward_s) {
   return tries;
 }
 
+int calls_to_sample(double span_s, std::uint64_t interval_ns) {
+  constexpr double points = 4 * fewest_points, most = 256;
+  const double one = std::max(span_s * 1e9, 1.0) / static_cast<double>(interval_ns);
+  return one >= points ? 1 : static_cast<int>(std::min(std::ceil(points / one), most));
+}
+
 Timeline lay_out(const std::vector<std::string>& names, const std::vector<Point>& points,
-                 std::vector<std::string>& warnings) {
+                 int forwards, std::vector<std::string>& warnings) {
   const auto works = [](const Point& point) {
     return !point.values.empty() && point.values.front() > 0.05;  // per cent
   };
@@ -29,11 +35,11 @@ Timeline lay_out(const std::vector<std::string>& names, const std::vector<Point>
   const auto count = first < last ? static_cast<std::size_t>(last - first) : std::size_t{0};
   if (count < fewest_points)
     throw Error(
-        fmt::format("one forward call gave {} of {} points at which the device worked: too "
+        fmt::format("{} forward calls gave {} of {} points at which the device worked: too "
                     "few for a course in time",
-                    count, points.size()));
+                    forwards, count, points.size()));
   Timeline timeline;
-  timeline.forwards = 1;
+  timeline.forwards = forwards;
   timeline.interval_s =
       static_cast<double>((last - 1)->end_ns - first->start_ns) * 1e-9 / static_cast<double>(count);
   for (std::size_t k = 0; k < names.size(); ++k) {

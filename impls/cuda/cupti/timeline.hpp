@@ -1,4 +1,4 @@
-// Samples in time laid out as the course of one forward call. No CUDA header here.
+// Samples in time laid out as the course of forward calls. No CUDA header here.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,12 @@ std::vector<std::uint64_t> intervals_to_try(double forward_s);
 
 inline constexpr std::size_t fewest_points = 10;
 
+/// Calls in a row that a timeline of `interval_ns` needs, so that there is a course to be seen.
+int calls_to_sample(double span_s, std::uint64_t interval_ns);
+
 /// From the first point to the last at which the first of `names` is above nothing. A series with a
 /// point that is no number is left out, with a warning; throws Error where too little is left.
 Timeline lay_out(const std::vector<std::string>& names, const std::vector<Point>& points,
-                 std::vector<std::string>& warnings);
+                 int forwards, std::vector<std::string>& warnings);
 
 }  // namespace rnnbench::cupti

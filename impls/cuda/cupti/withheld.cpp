@@ -28,6 +28,14 @@ std::string why_withheld(std::string_view name, double span_s) {
       1e6 * span_s);
 }
 
+std::string why_not_alone(std::string_view name) {
+  for (const std::string_view unit : {"dram__", "fbpa__", "lts__", "gpu__dram", "gpu__compute"})
+    if (name.starts_with(unit))
+      return "the call is too long to be repeated for this launch, and replayed alone it finds "
+             "other caches: see the region";
+  return {};
+}
+
 bool is_sass(std::string_view name) { return name.find("_sass_") != std::string_view::npos; }
 
 std::vector<std::string> with_witness(std::vector<std::string> names) {

@@ -14,6 +14,11 @@ namespace rnnbench::cupti {
 /// of `span_s` seconds; empty where it may be: a rate is then at most 5 % low.
 std::string why_withheld(std::string_view name, double span_s);
 
+/// Of a launch that is replayed alone: what memory is saved to and restored from between passes
+/// leaves the caches in a state that no real call has. Why `name` is not read then; empty where it
+/// does not depend on that.
+std::string why_not_alone(std::string_view name);
+
 /// SASS counters count by patched code, and are 0 where it could not be patched. This one is never
 /// 0 where they count.
 inline constexpr const char* sass_witness = "sm__sass_inst_executed.sum";

@@ -1,0 +1,36 @@
+// The kernels' part of a profile: which way their counters are read, of which launches, and what
+// of it the budget leaves.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "impls/cuda/cupti/counters.hpp"
+#include "impls/cuda/cupti/kernels.hpp"
+#include "impls/cuda/cupti/launches.hpp"
+
+namespace rnnbench::cupti {
+
+struct KernelsToRead {
+  const std::vector<Launch>& launches;  // of a forward, in order
+  const std::vector<Group>& groups;
+  double forward_s;                      // of such a call
+  const std::function<void()>& forward;  // which waits for the device
+};
+
+struct KernelsRead {
+  std::vector<std::string> names;               // of the values
+  Values values;                                // by launch ordinal
+  std::map<std::string, std::string> left_out;  // names, and why they are
+  std::string why;                              // for launches without values
+  std::vector<std::string> warnings;
+};
+
+/// Reads `names` within about `seconds`. `over_budget` is the reason for what does not fit.
+KernelsRead read_kernels(const Chip& chip, const std::vector<std::string>& names,
+                         const KernelsToRead& kernels, double seconds,
+                         const std::string& over_budget);
+
+}  // namespace rnnbench::cupti
