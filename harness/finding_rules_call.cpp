@@ -20,13 +20,11 @@ Value host_wait(const Evidence& e) {
   return e.median - *e.meaning.busy_s;
 }
 
-/// Whether tensor cores did nothing; unknown where no counter says.
-std::optional<bool> tensor_cores_idle(const Metrics& metrics) {
-  if (const Value count = value_of(metrics, "sm__inst_executed_pipe_tensor.sum"))
-    return *count <= 0;
-  if (const Value busy =
-          value_of(metrics, "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_active"))
-    return *busy < 0.1;
+/// Whether tensor cores multiplied nothing of `dtype`; unknown where no counter says. That their
+/// pipe was busy does not: HFMA2 runs there too, and compilers move constants by it.
+std::optional<bool> tensor_cores_idle(const Metrics& metrics, Dtype dtype) {
+  if (const Value flops = value_of(metrics, matrix_flops_metric(dtype))) return *flops <= 0;
+  if (const Value count = matrix_instructions(metrics)) return *count <= 0;
   return std::nullopt;
 }
 
@@ -82,14 +80,14 @@ Found extra_stores(const Evidence& e) {
 Found tensor_idle(const Evidence& e) {
   const Problem& p = e.result.problem;
   if (p.dtype == Dtype::f32) return {};
-  const auto nowhere = tensor_cores_idle(e.profile.region);
+  const auto nowhere = tensor_cores_idle(e.profile.region, p.dtype);
   const Subject* longest = nullptr;
   const auto kernels = kernels_of(e);
   for (const Subject& kernel : kernels)
     if (kernel.seconds && (!longest || *kernel.seconds > *longest->seconds)) longest = &kernel;
   // The longest kernel may be one without products: then another one has tensor cores at work.
   if (e.device.kind != Device::cuda || !longest || !nowhere || !*nowhere ||
-      tensor_cores_idle(longest->metrics) == false)
+      tensor_cores_idle(longest->metrics, p.dtype) == false)
     return {};
   Value explains;
   if (e.peaks && e.meaning.peak_flops_per_s) {
@@ -97,13 +95,13 @@ Found tensor_idle(const Evidence& e) {
     if (f32 != e.peaks->gemm_flops_per_s.end())
       explains = longest->part(1 - f32->second / *e.meaning.peak_flops_per_s);
   }
-  Finding finding =
-      says(fmt::format(
-               "The problem is in {}, and no tensor core did anything while {} and the other "
-               "kernels ran. mma instructions (for few batch rows mma.sync with 8 columns), or a "
-               "library call in {} math, would make the products there.",
-               name(p.dtype), longest->name, name(p.dtype)),
-           explains);
+  Finding finding = says(
+      fmt::format(
+          "The problem is in {}, and no tensor core multiplied in that type while {} and the "
+          "other kernels ran. mma instructions (for few batch rows mma.sync with 8 columns), or a "
+          "library call in {} math, would make the products there.",
+          name(p.dtype), longest->name, name(p.dtype)),
+      explains);
   finding.kernel = longest->id;
   return {finding};
 }

@@ -26,8 +26,8 @@ struct RooflinePoint {
 struct KernelMeaning {
   std::string name, shape;  // as in KernelMetrics
   int launches = 0;
-  /// Of all its launches in one call. The flops are those that f32 instructions did; unknown where
-  /// tensor cores or packed f16 took part, whose instructions do not say how many they do.
+  /// Of all its launches in one call. The flops are those of f32 and matrix instructions, padding
+  /// included; unknown where a counter of either is missing, and without packed f16 (HFMA2).
   RooflinePoint point;
 
   bool operator==(const KernelMeaning&) const = default;

@@ -10,15 +10,16 @@
 
 #include "harness/device.hpp"
 #include "harness/error.hpp"
+#include "harness/problem.hpp"
 
 namespace rnnbench {
 namespace {
 
 using Level = MetricsChoice::Level;
 
-// Names of the device's own profiler, so that a number can be looked up there. On CUDA the default
-// level takes 9 passes over the kernels on CC 9.0, most of them for sm__throughput; the full
-// one 10.
+// Names of the device's own profiler, so that a number can be looked up there. On CUDA these take
+// 10 passes over the kernels on CC 9.0, most of them for sm__throughput and one for all SASS
+// counters; that of a dtype's matrix flops 2 more for f16, else 1. The full level takes 14.
 constexpr std::array cuda_default{
     "sm__throughput.avg.pct_of_peak_sustained_elapsed",
     "sm__warps_active.avg.pct_of_peak_sustained_active",
@@ -32,13 +33,14 @@ constexpr std::array cuda_default{
     "sm__inst_executed_pipe_fma.sum",
     "sm__inst_executed_pipe_tensor.sum",
     "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_active",
-};
-constexpr std::array cuda_more{
+    "sm__inst_executed_pipe_tensor_op_hmma.sum",
+    "sm__inst_executed_pipe_tensor_op_hmma_type_hfma2.sum",
     "smsp__sass_thread_inst_executed_op_ffma_pred_on.sum",
     "smsp__sass_thread_inst_executed_op_fadd_pred_on.sum",
     "smsp__sass_thread_inst_executed_op_fmul_pred_on.sum",
+};
+constexpr std::array cuda_more{
     "smsp__sass_thread_inst_executed_op_hfma_pred_on.sum",
-    "sm__inst_executed_pipe_tensor_op_hmma.sum",
     "sm__inst_executed_pipe_tensor_op_gmma.sum",
     "l1tex__m_xbar2l1tex_read_bytes_mem_dshared.sum",
     "l1tex__m_l1tex2xbar_write_bytes_mem_dshared.sum",
@@ -122,12 +124,29 @@ std::string to_text(const MetricsChoice& choice) {
   return fmt::format("{}", fmt::join(choice.names, ","));
 }
 
-std::vector<std::string> metric_names(const MetricsChoice& choice, Device device) {
+std::vector<std::string> metric_names(const MetricsChoice& choice, Device device, Dtype dtype) {
   if (choice.level == Level::none) return {};
   if (choice.level == Level::named) return choice.names;
   const bool full = choice.level == Level::full;
-  return device == Device::cuda ? names_of(cuda_default, cuda_more, full)
-                                : names_of(cpu_default, cpu_more, full);
+  if (device == Device::cpu) return names_of(cpu_default, cpu_more, full);
+  auto names = names_of(cuda_default, cuda_more, full);
+  for (const Dtype one : {Dtype::tf32, Dtype::f16, Dtype::bf16})
+    if (full || one == dtype) names.push_back(matrix_flops_metric(one));
+  return names;
+}
+
+std::string matrix_flops_metric(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32:
+      return {};
+    case Dtype::tf32:
+      return "sm__ops_path_tensor_src_tf32_dst_fp32.sum";
+    case Dtype::f16:
+      return "sm__ops_path_tensor_src_fp16.sum";
+    case Dtype::bf16:
+      return "sm__ops_path_tensor_src_bf16_dst_fp32.sum";
+  }
+  return {};
 }
 
 Profile unread(const ProfileRequest& request, const std::string& why) {

@@ -10,6 +10,7 @@
 namespace rnnbench {
 
 enum class Device;
+enum class Dtype;
 
 /// A counter's value, or why there is none: never 0 because nothing was read.
 struct Metric {
@@ -71,8 +72,13 @@ struct MetricsChoice {
 MetricsChoice parse_metrics_choice(const std::string& text);
 std::string to_text(const MetricsChoice& choice);
 
-/// The counters of a level on a kind of device, by exact name; of Level::named those named.
-std::vector<std::string> metric_names(const MetricsChoice& choice, Device device);
+/// The counters of a level on a kind of device for problems of a dtype, by exact name; of
+/// Level::named those named.
+std::vector<std::string> metric_names(const MetricsChoice& choice, Device device, Dtype dtype);
+
+/// A GPU's counter of the flops that matrix instructions do on operands of a dtype; empty for f32,
+/// which they do not take.
+std::string matrix_flops_metric(Dtype dtype);
 
 /// One request to a session.
 struct ProfileRequest {

@@ -16,7 +16,7 @@ void collect_metrics(const ProblemData& data, std::vector<LiveCase>& cases, Work
   const auto choice = parse_metrics_choice(plan.protocol.metrics);
   if (choice.level == MetricsChoice::Level::none) return;
   ProfileRequest request;
-  request.metrics = metric_names(choice, plan.device.kind);
+  request.metrics = metric_names(choice, plan.device.kind, data.problem().dtype);
   request.timeline = choice.level != MetricsChoice::Level::named;
   request.budget_s = plan.protocol.metrics_budget_s;
   const bool cpu = plan.device.kind == Device::cpu;

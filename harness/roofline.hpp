@@ -19,6 +19,10 @@ Meaning meaning_of(const CaseResult& result, const Profile& profile, const Devic
 /// A metric's value; nothing where it has none or is not finite.
 std::optional<double> value_of(const Metrics& metrics, const std::string& name);
 
+/// Matrix instructions (mma, wgmma) that ran; nothing where no counter tells them from HFMA2, by
+/// which compilers move constants, on the tensor pipe too.
+std::optional<double> matrix_instructions(const Metrics& metrics);
+
 /// Bytes of the outputs that `p` wants.
 double output_bytes(const Problem& p);
 

@@ -12,6 +12,12 @@ constexpr const char* dram_pct = "dram__throughput.avg.pct_of_peak_sustained_ela
 constexpr const char* sm_pct = "sm__throughput.avg.pct_of_peak_sustained_elapsed";
 constexpr const char* warps_pct = "sm__warps_active.avg.pct_of_peak_sustained_active";
 constexpr const char* tensor_pct = "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_active";
+constexpr const char* tensor_pipe = "sm__inst_executed_pipe_tensor.sum";
+constexpr const char* matrix_all = "sm__inst_executed_pipe_tensor_op_hmma.sum";
+constexpr const char* matrix_hfma2 = "sm__inst_executed_pipe_tensor_op_hmma_type_hfma2.sum";
+constexpr const char* f16_flops = "sm__ops_path_tensor_src_fp16.sum";
+constexpr const char* bf16_flops = "sm__ops_path_tensor_src_bf16_dst_fp32.sum";
+constexpr const char* tf32_flops = "sm__ops_path_tensor_src_tf32_dst_fp32.sum";
 constexpr const char* duration = "gpu__time_duration.sum";
 
 struct ProfiledCase {
@@ -85,8 +91,11 @@ inline ProfiledCase quiet_gpu(const char* problem = "gru-bi_b64_t256_i512_h512_l
   c.set("lts__t_sector_hit_rate.pct", 90);
   c.set("dram__bytes_read.sum", 10e6);
   c.set("dram__bytes_write.sum", 1e6);
-  c.set("sm__inst_executed_pipe_tensor.sum", 1e6);
-  c.set_region("sm__inst_executed_pipe_tensor.sum", 2e6);
+  for (const char* metric : {tensor_pipe, matrix_all})
+    c.set(metric, 1e6), c.set_region(metric, 2e6);
+  c.set(matrix_hfma2, 5e3), c.set_region(matrix_hfma2, 1e4);
+  if (const auto ops = matrix_flops_metric(c.result.problem.dtype); !ops.empty())
+    c.set(ops.c_str(), 1e9), c.set_region(ops.c_str(), 2e9);
   c.set_region("dram__bytes_read.sum", 20e6);
   c.set_region("dram__bytes_write.sum", 2e6);
   c.set_region("rnnbench__kernel_launches", 2);

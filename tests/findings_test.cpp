@@ -25,6 +25,9 @@ struct Example {
 
 void as_graph(ProfiledCase& c) { c.result.mode = "graph"; }
 void as_f32(ProfiledCase& c) { c.result.problem.dtype = Dtype::f32; }
+void everywhere(ProfiledCase& c, const char* metric, double value) {
+  c.set(metric, value), c.set_region(metric, value);
+}
 void on_cpu_instead(ProfiledCase& c) { c.device.kind = Device::cpu; }
 void on_gpu_instead(ProfiledCase& c) { c.device.kind = Device::cuda; }
 void too_short(ProfiledCase& c) { c.set(duration, 1e3); }
@@ -117,24 +120,37 @@ std::vector<Example> examples() {
         }}},
       {"tensor-idle",
        quiet_gpu("gru_b64_t256_i512_h512_l1_f16"),
-       [](ProfiledCase& c) {
-         c.set("sm__inst_executed_pipe_tensor.sum", 0);
-         c.set_region("sm__inst_executed_pipe_tensor.sum", 0);
+       [](ProfiledCase& c) {  // whatever they did in other types
+         everywhere(c, f16_flops, 0), c.blank(matrix_all);
        },
-       {"in f16", "no tensor core did anything", "fused_step"},
-       {"sm__inst_executed_pipe_tensor.sum", duration},
+       {"in f16", "no tensor core multiplied in that type", "fused_step"},
+       {f16_flops, duration},
        {as_f32, [](ProfiledCase& c) { as_f32(c), c.peaks.gemm_flops_per_s.clear(); },
-        [](ProfiledCase& c) { c.set_region("sm__inst_executed_pipe_tensor.sum", 1e6); }}},
+        [](ProfiledCase& c) { c.set_region(f16_flops, 1e9); },
+        [](ProfiledCase& c) { c.set(f16_flops, 1e9); },
+        [](ProfiledCase& c) { c.result.problem.dtype = Dtype::bf16; }}},
+      {"tensor-idle",
+       quiet_gpu("gru_b64_t256_i512_h512_l1_tf32"),
+       [](ProfiledCase& c) {  // constants were moved, and that is all
+         c.blank(tf32_flops);
+         for (const char* metric : {tensor_pipe, matrix_all, matrix_hfma2})
+           everywhere(c, metric, 5e3);
+         everywhere(c, tensor_pct, 1.7);
+       },
+       {"in tf32"},
+       {matrix_all, matrix_hfma2},
+       {[](ProfiledCase& c) { c.set_region(matrix_all, 1e6); },
+        [](ProfiledCase& c) { c.set(matrix_all, 1e6); },
+        [](ProfiledCase& c) { everywhere(c, tf32_flops, 1e9); }}},
       {"tensor-idle",
        quiet_gpu("gru_b64_t256_i512_h512_l1_tf32"),
        [](ProfiledCase& c) {
-         c.blank("sm__inst_executed_pipe_tensor.sum");
-         c.set_region(tensor_pct, 0);
+         c.blank(tf32_flops), c.blank(matrix_all), c.blank(matrix_hfma2);
+         everywhere(c, tensor_pipe, 0), everywhere(c, tensor_pct, 0);
        },
        {"in tf32"},
-       {tensor_pct},
-       {[](ProfiledCase& c) { c.set_region(tensor_pct, 3); },
-        [](ProfiledCase& c) { c.set(tensor_pct, 3); }}},
+       {tensor_pipe},  // cycles alone say nothing
+       {[](ProfiledCase& c) { c.set_region(tensor_pipe, 5e3); }}},
       {"weights-miss-l2",
        quiet_gpu(),
        [](ProfiledCase& c) {

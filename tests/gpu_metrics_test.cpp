@@ -86,10 +86,8 @@ class GpuMetrics : public Gpu {
     if (const auto why = hindrance(*eager); !why.empty()) GTEST_SKIP() << why;
 
     ProfileRequest request;
-    request.metrics = metric_names({MetricsChoice::Level::standard, {}}, Device::cuda);
-    request.metrics.insert(request.metrics.end(),
-                           {"smsp__sass_thread_inst_executed_op_ffma_pred_on.sum",
-                            "dram__bytes_reads.sum", "launch__grid_size"});
+    request.metrics = metric_names({MetricsChoice::Level::standard, {}}, Device::cuda, p.dtype);
+    request.metrics.insert(request.metrics.end(), {"dram__bytes_reads.sum", "launch__grid_size"});
     request.timeline = true;
     const Profile profile = session->profile(call, *eager, request);
     for (const auto& warning : profile.warnings) std::cout << "warning: " << warning << '\n';

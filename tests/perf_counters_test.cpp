@@ -222,7 +222,7 @@ TEST(PerfCounters, NamesRawCodesAndMistakes) {
 
 TEST(PerfCounters, EveryNamedLevelIsKnown) {
   FakeSystem system;
-  const auto names = metric_names({MetricsChoice::Level::full, {}}, Device::cpu);
+  const auto names = metric_names({MetricsChoice::Level::full, {}}, Device::cpu, Dtype::f32);
   const auto found = system.count(names);
   for (const auto& name : names) EXPECT_TRUE(found.metrics.at(name).value) << name;
   EXPECT_EQ(perf_counters().size(), names.size() + 1);
@@ -242,7 +242,7 @@ TEST(PerfCounters, TheRatioAlone) {
 
 /// This machine, whatever it has: a value, or why there is none.
 TEST(PerfCounters, OfThisMachine) {
-  auto names = metric_names({MetricsChoice::Level::full, {}}, Device::cpu);
+  auto names = metric_names({MetricsChoice::Level::full, {}}, Device::cpu, Dtype::f32);
   names.emplace_back("r0");
   const auto spin = [] {
     volatile double sum = 0;

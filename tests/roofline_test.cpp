@@ -1,8 +1,11 @@
 #include "harness/roofline.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "harness/floor.hpp"
 #include "tests/findings_fixture.hpp"
@@ -49,17 +52,52 @@ TEST(Roofline, KernelsHaveTheirOwnDurationsAndCountedFlops) {
   const auto sass = [&](const std::string& op, double count) {
     c.set(("smsp__sass_thread_inst_executed_op_" + op + "_pred_on.sum").c_str(), count);
   };
-  sass("ffma", 1e9), sass("fadd", 1e6), sass("fmul", 2e6), sass("hfma", 0);
-  EXPECT_FALSE(point().flops);  // tensor cores were at work too
-  c.set("sm__inst_executed_pipe_tensor.sum", 0);
+  sass("ffma", 1e9), sass("fadd", 1e6), sass("fmul", 2e6);
+  EXPECT_FALSE(point().flops);                      // tensor cores were at work too
+  c.set(matrix_all, 5e3), c.set(tensor_pipe, 5e3);  // or only moved constants
   EXPECT_DOUBLE_EQ(*point().flops, 2 * (2e9 + 3e6));
   EXPECT_DOUBLE_EQ(*point().intensity, 2 * (2e9 + 3e6) / 22e6);
   EXPECT_EQ(point().bound, "compute");
-  sass("hfma", 1);
-  EXPECT_FALSE(point().flops);  // packed: how many flops is not said
-  sass("hfma", 0);
+  sass("hfma", 5e3 * 32);  // by which they were moved
+  EXPECT_DOUBLE_EQ(*point().flops, 2 * (2e9 + 3e6));
+  for (const char* op : {"ffma", "fadd", "fmul"}) {
+    ProfiledCase without = c;
+    without.blank(fmt::format("smsp__sass_thread_inst_executed_op_{}_pred_on.sum", op));
+    EXPECT_FALSE(without.meaning().kernels.at(0).point.flops) << op;
+  }
   sass("ffma", 0), sass("fadd", 0), sass("fmul", 0);
   EXPECT_FALSE(point().flops);  // never 0 because nothing was counted
+}
+
+/// A kernel with 10 flops of f32 instructions, and what its counters of the tensor pipe are.
+std::optional<double> flops_with(const std::map<const char*, double>& counters) {
+  ProfiledCase c = quiet_gpu();
+  for (const char* metric : {tensor_pipe, matrix_all, matrix_hfma2}) c.blank(metric);
+  for (const auto& [metric, value] : counters) c.set(metric, value);
+  for (const char* op : {"ffma", "fadd", "fmul"})
+    c.set(fmt::format("smsp__sass_thread_inst_executed_op_{}_pred_on.sum", op).c_str(), 0);
+  c.set("smsp__sass_thread_inst_executed_op_ffma_pred_on.sum", 5);
+  c.profile.kernels[0].launches = 1;
+  return c.meaning().kernels.at(0).point.flops;
+}
+
+TEST(Roofline, MatrixFlopsAreThoseCountedOrNoneRan) {
+  for (const char* counted : {f16_flops, bf16_flops, tf32_flops})
+    EXPECT_EQ(flops_with({{counted, 100}}), 110) << counted;
+  EXPECT_EQ(flops_with({{f16_flops, 100}, {bf16_flops, 0}, {tf32_flops, 30}}), 140);
+  EXPECT_EQ(flops_with({{f16_flops, 100}, {matrix_all, 9}, {matrix_hfma2, 5}}), 110);
+
+  EXPECT_EQ(flops_with({{matrix_all, 5}, {matrix_hfma2, 5}, {tensor_pipe, 5}}), 10);
+  EXPECT_EQ(flops_with({{matrix_all, 4}, {matrix_hfma2, 5}}), 10);  // of passes that differ
+  EXPECT_EQ(flops_with({{matrix_all, 5}, {matrix_hfma2, 5}, {f16_flops, 0}}), 10);
+  EXPECT_EQ(flops_with({{tensor_pipe, 0}}), 10);
+
+  EXPECT_FALSE(flops_with({{matrix_all, 9}, {matrix_hfma2, 5}}));
+  EXPECT_FALSE(flops_with({{matrix_all, 9}, {matrix_hfma2, 5}, {f16_flops, 0}}));  // of another
+  EXPECT_FALSE(flops_with({{tensor_pipe, 5}}));
+  EXPECT_FALSE(flops_with({{tensor_pipe, 5}, {matrix_all, 5}}));
+  EXPECT_FALSE(flops_with({{f16_flops, 0}, {bf16_flops, 0}, {tf32_flops, 0}}));
+  EXPECT_FALSE(flops_with({}));
 }
 
 TEST(Roofline, TrafficUnderOneIsExplained) {
