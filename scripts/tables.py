@@ -9,7 +9,8 @@ A document says where a table comes from:
     ```
     <!-- end -->
 
-"console.txt, problem 2" takes the second of the file's parts that blank lines divide.
+"console.txt, problem 2" takes the second of the file's parts that blank lines divide; "compare.md, part 2"
+does so too, and Markdown goes in as it is.
 
 How many times as fast one implementation is as another, geometric means over the problems that both
 passed, by two columns of a results.csv:
@@ -28,7 +29,7 @@ import statistics
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, problem (\d+))? -->\n.*?<!-- end -->", re.S)
+BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, (?:problem|part) (\d+))? -->\n.*?<!-- end -->", re.S)
 
 OPENER = re.compile(r"^<!-- *(?:from|ratio):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
@@ -40,7 +41,9 @@ def block(match):
     text = (TOP / source).read_text().rstrip("\n")
     if number:
         text = text.split("\n\n")[int(number) - 1]
-    return f"<!-- from: {source}{which or ''} -->\n```\n{text}\n```\n<!-- end -->"
+    if not source.endswith(".md"):
+        text = f"```\n{text}\n```"
+    return f"<!-- from: {source}{which or ''} -->\n{text}\n<!-- end -->"
 
 
 def speedups(source, impl, base, mode):

@@ -76,6 +76,12 @@ after
         self.run_on("<!-- from: console.txt, problem 2 -->\n<!-- end -->\n")
         self.assertIn("```\nsecond\nof two\n```", self.readme.read_text())
 
+    def test_markdown_stays_markdown(self):
+        (self.top / "t.md").write_text("# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+        self.run_on("<!-- from: t.md, part 2 -->\nold\n<!-- end -->\n")
+        self.assertEqual(self.readme.read_text(),
+                         "<!-- from: t.md, part 2 -->\n| a | b |\n|---|---|\n| 1 | 2 |\n<!-- end -->\n")
+
 
 if __name__ == "__main__":
     unittest.main()
