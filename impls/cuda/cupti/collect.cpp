@@ -204,7 +204,7 @@ class Collector {
       ranges.pop();
       done = ranges.stop();
       const double took = budget_.spent() - before;
-      if (!done && took * (config.passes() - pass - 1) > budget_.left() + 1)
+      if (!done && took * (config.passes() - pass - 1) > budget_.left())
         throw Error(
             over_budget(fmt::format("{} passes of {:.2g} s do not fit", config.passes(), took)));
     }
@@ -254,7 +254,7 @@ class Collector {
   void timeline() {
     if (!request_.timeline) {
       profile_.timeline_why = "not asked for";
-    } else if (budget_.left() < forward_s_) {
+    } else if (budget_.left() < timeline_s + forward_s_) {
       profile_.timeline_why = over_budget("no forward call is sampled");
     } else {
       profile_.timeline_why = attempt([&] {
