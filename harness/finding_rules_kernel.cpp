@@ -44,8 +44,8 @@ std::string ways_to_fill(const Problem& p) {
 /// How much of the SMs' peak a kernel reaches on those SMs that run it: the counter's mean is over
 /// the whole chip.
 Value busy_where_active(const Subject& kernel, double units) {
-  const Value busy = kernel[sm_busy], grid = kernel["launch__grid_size"];
-  Value active = kernel["sm__cycles_active.avg.pct_of_peak_sustained_elapsed"];
+  const Value busy = kernel.rate(sm_busy), grid = kernel["launch__grid_size"];
+  Value active = kernel.rate("sm__cycles_active.avg.pct_of_peak_sustained_elapsed");
   if (!active && grid) active = 100 * std::min(1.0, *grid / units);
   if (!busy || !active || *active <= 0) return std::nullopt;
   return std::min(100.0, *busy / *active * 100);
@@ -122,9 +122,8 @@ Found weights_miss_l2(const Evidence& e) {
     const Value hits = kernel["lts__t_sector_hit_rate.pct"];
     const Value read = kernel["dram__bytes_read.sum"];
     if (!hits || !read || *hits >= 50) return std::nullopt;
-    // Reading everything once a call is no fault, wherever it comes from.
-    // Kernels are replayed one by one, where L2 may be colder than in a call: it read no more than
-    // the call as a whole.
+    // Reading everything once a call is no fault, wherever it comes from. Samples stand for many
+    // launches: together these read no more than the call as a whole.
     double all = *read * kernel.launches;
     if (const Value whole = value_of(e.profile.region, "dram__bytes_read.sum"))
       all = std::min(all, *whole);
@@ -143,7 +142,7 @@ Found low_occupancy(const Evidence& e) {
   constexpr double enough = 25;  // % of an SM's warps
   return each_kernel(e, [&](const Subject& kernel) -> std::optional<Finding> {
     const Value warps = kernel["sm__warps_active.avg.pct_of_peak_sustained_active"];
-    const Value dram = kernel[dram_busy], sm = busy_where_active(kernel, e.device.units);
+    const Value dram = kernel.rate(dram_busy), sm = busy_where_active(kernel, e.device.units);
     if (!warps || !dram || !sm || *warps >= enough || *dram >= 60 || *sm >= 60) return std::nullopt;
     return says(
         fmt::format(
@@ -158,7 +157,7 @@ Found low_occupancy(const Evidence& e) {
 
 Found dram_bound(const Evidence& e) {
   return each_kernel_or_call(e, dram_busy, [](const Subject& subject) -> std::optional<Finding> {
-    const Value busy = subject[dram_busy];
+    const Value busy = subject.rate(dram_busy);
     if (!busy || *busy <= 70) return std::nullopt;
     return says(fmt::format("{} keeps DRAM at {} of its peak: it is bound by memory. Only fewer "
                             "bytes make it faster: a smaller dtype, fused intermediates, weights "
@@ -170,7 +169,7 @@ Found dram_bound(const Evidence& e) {
 
 Found compute_bound(const Evidence& e) {
   return each_kernel_or_call(e, sm_busy, [](const Subject& subject) -> std::optional<Finding> {
-    const Value busy = subject[sm_busy];
+    const Value busy = subject.rate(sm_busy);
     if (!busy || *busy <= 80) return std::nullopt;
     return says(fmt::format("{} has the SMs' busiest unit at {} of its peak: near the ceiling of "
                             "this code, so stop tuning it. Only fewer or cheaper instructions "

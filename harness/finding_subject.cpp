@@ -11,6 +11,13 @@ Finding says(std::string sentence, Value explains_s) {
   return finding;
 }
 
+Value Subject::rate(const char* metric) const {
+  const Value read = (*this)[metric];
+  const Value range = (*this)["gpu__time_duration.sum"], own = (*this)["rnnbench__launch_time"];
+  if (!read || !range || !own || *own <= 0 || *range <= *own) return read;
+  return std::min(100.0, *read * *range / *own);
+}
+
 std::vector<Subject> kernels_of(const Evidence& e) {
   std::vector<Subject> subjects;
   for (std::size_t k = 0; k < e.profile.kernels.size(); ++k) {

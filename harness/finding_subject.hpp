@@ -29,6 +29,9 @@ struct Subject {
   Value seconds;  // of the median, at most: its own duration in the pass, times launches
 
   Value operator[](const char* metric) const { return value_of(metrics, metric); }
+  /// A percentage of a peak per elapsed time or cycle, within the kernel's own time: the
+  /// profiler's range around a launch is longer by a microsecond or more.
+  Value rate(const char* metric) const;
   Value part(double share) const {
     return seconds ? Value(*seconds * std::max(0.0, share)) : std::nullopt;
   }

@@ -27,7 +27,8 @@ struct KernelMeaning {
   std::string name, shape;  // as in KernelMetrics
   int launches = 0;
   /// Of all its launches in one call. The flops are those of f32 and matrix instructions, padding
-  /// included; unknown where a counter of either is missing, and without packed f16 (HFMA2).
+  /// included; unknown where one of them ran uncounted, or packed f16 ones (HFMA2) may have
+  /// computed. No share of the compute ceiling where that is of another type than the products.
   RooflinePoint point;
 
   bool operator==(const KernelMeaning&) const = default;

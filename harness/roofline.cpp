@@ -34,8 +34,9 @@ Value matrix_flops(const Metrics& metrics) {
   return matrix_instructions(metrics) == 0.0 ? Value(0) : std::nullopt;
 }
 
-/// Of one launch, by f32 and matrix instructions. Packed f16 ones (HFMA2) are left out: most of
-/// them move constants, and no counter says which compute.
+/// Of one launch, by f32 and matrix instructions. Packed f16 ones (HFMA2, 4 flops a thread) are
+/// left out: compilers move constants by them, and no counter says which compute. Where they could
+/// be a tenth of it, nothing is said.
 Value counted_flops(const Metrics& metrics) {
   const auto sass = [&](const char* op) {
     return value_of(metrics, fmt::format("smsp__sass_thread_inst_executed_op_{}_pred_on.sum", op));
@@ -43,8 +44,19 @@ Value counted_flops(const Metrics& metrics) {
   const Value fma = sass("ffma"), add = sass("fadd"), mul = sass("fmul");
   const Value matrix = matrix_flops(metrics);
   if (!fma || !add || !mul || !matrix) return std::nullopt;
-  // 0 is what these counters read where they cannot count.
-  return positive(2 * *fma + *add + *mul + *matrix);
+  const double counted = 2 * *fma + *add + *mul + *matrix;
+  const Value packed = value_of(metrics, "sm__inst_executed_pipe_tensor_op_hmma_type_hfma2.sum");
+  if (packed && *packed * 32 * 4 > 0.1 * counted) return std::nullopt;
+  return positive(counted);  // 0 is what these counters read where they cannot count
+}
+
+/// Whether matrix instructions ran that the problem's ceiling was not measured with (f32 products
+/// made of tf32 ones, for one).
+bool other_matrix_type(const Metrics& metrics, Dtype of_problem) {
+  for (const Dtype dtype : {Dtype::tf32, Dtype::f16, Dtype::bf16})
+    if (dtype != of_problem && value_of(metrics, matrix_flops_metric(dtype)).value_or(0) > 0)
+      return true;
+  return false;
 }
 
 void complete(RooflinePoint& point, const Meaning& ceilings) {
@@ -96,7 +108,7 @@ void set_launches(Meaning& meaning, const Problem& p, const Metrics& region) {
   meaning.span_s = seconds("rnnbench__span_time");
 }
 
-KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings) {
+KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings, Dtype dtype) {
   KernelMeaning meaning;
   meaning.name = kernel.name;
   meaning.shape = kernel.shape;
@@ -108,6 +120,10 @@ KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings) {
   meaning.point.seconds = times(
       launch_ns ? launch_ns : value_of(kernel.metrics, "gpu__time_duration.sum"), 1e-9 * launches);
   complete(meaning.point, ceilings);
+  if (other_matrix_type(kernel.metrics, dtype)) {
+    meaning.point.compute_share = meaning.point.share = std::nullopt;
+    meaning.point.bound.clear();
+  }
   return meaning;
 }
 
@@ -157,7 +173,7 @@ Meaning meaning_of(const CaseResult& result, const Profile& profile, const Devic
   }
   complete(meaning.whole, meaning);
   for (const KernelMetrics& kernel : profile.kernels)
-    meaning.kernels.push_back(meaning_of(kernel, meaning));
+    meaning.kernels.push_back(meaning_of(kernel, meaning, p.dtype));
   return meaning;
 }
 

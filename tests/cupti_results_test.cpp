@@ -105,6 +105,7 @@ TEST(CuptiWithheld, RatesOfShortCallsAndTheTimeOfRanges) {
     EXPECT_NE(why.find("its 500 us"), std::string::npos) << name << ": " << why;
     EXPECT_EQ(why_withheld(name, 900e-6), "") << name;
   }
+  EXPECT_NE(why_withheld(rate, 0).find("not recorded"), std::string::npos);
   EXPECT_NE(why_withheld("gpu__time_duration.sum", 10).find("rnnbench__span_time"),
             std::string::npos);
   for (const char* name :
@@ -113,10 +114,12 @@ TEST(CuptiWithheld, RatesOfShortCallsAndTheTimeOfRanges) {
 }
 
 TEST(CuptiWithheld, CachesOfLaunchesThatAreReplayedAlone) {
-  for (const char* name : {"dram__bytes_read.sum", "lts__t_sector_hit_rate.pct"})
-    EXPECT_NE(why_not_alone(name).find("see the region"), std::string::npos) << name;
-  for (const char* name : {"smsp__inst_executed.sum", "gpu__time_duration.sum",
-                           "sm__warps_active.avg.pct_of_peak_sustained_active"})
+  for (const char* name :
+       {"dram__bytes_read.sum", "lts__t_sector_hit_rate.pct", "gpu__time_duration.sum",
+        "sm__inst_executed.sum.per_second", "sm__throughput.avg.pct_of_peak_sustained_elapsed"})
+    EXPECT_NE(why_not_alone(name).find("other caches"), std::string::npos) << name;
+  for (const char* name :
+       {"smsp__inst_executed.sum", "sm__warps_active.avg.pct_of_peak_sustained_active"})
     EXPECT_EQ(why_not_alone(name), "") << name;
 }
 
@@ -137,9 +140,20 @@ TEST(CuptiWithheld, SassCountersNeedAWitness) {
     EXPECT_FALSE(blind.at(name).value) << name;
     EXPECT_NE(blind.at(name).why.find("do not count here"), std::string::npos) << name;
   }
-  Metrics without{{ffma, not_read("why")}};
+  // Without the witness nobody knows.
+  for (const Metric& unread : {not_read("left out"), read_as(0)}) {
+    Metrics unseen{{ffma, read_as(0)}, {sass_witness, unread}};
+    judge_sass({ffma}, unseen);
+    EXPECT_FALSE(unseen.at(ffma).value);
+    EXPECT_FALSE(unseen.contains(sass_witness));
+  }
+  Metrics without{{ffma, read_as(0)}, {"b_sass_", not_read("why")}};
   judge_sass({ffma}, without);
-  EXPECT_EQ(without.at(ffma), not_read("why"));
+  EXPECT_FALSE(without.at(ffma).value);
+  EXPECT_EQ(without.at("b_sass_"), not_read("why"));
+  Metrics asked{{sass_witness, not_read("no such metric")}};
+  judge_sass({sass_witness}, asked);
+  EXPECT_EQ(asked.at(sass_witness), not_read("no such metric"));
 }
 
 }  // namespace

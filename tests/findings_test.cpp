@@ -359,6 +359,18 @@ TEST(Findings, FourBlocksOnAChipAreTheWholeStory) {
   EXPECT_NE(find(findings, "low-occupancy"), nullptr);
 }
 
+/// A range around a launch of 2 us takes twice as long: what is divided by its time is halved.
+TEST(Findings, RatesAreThoseOfTheKernelsOwnTime) {
+  ProfiledCase c = quiet_gpu();
+  c.set(dram_pct, 40);
+  EXPECT_EQ(find(c.findings(), "dram-bound"), nullptr);
+  c.set("rnnbench__launch_time", 245e3);  // of a range of 490
+  const auto findings = c.findings();
+  const Finding* bound = find(findings, "dram-bound");
+  ASSERT_NE(bound, nullptr);
+  EXPECT_NE(bound->sentence.find("DRAM at 80 %"), std::string::npos) << bound->sentence;
+}
+
 TEST(Findings, TheLargestComeFirstAndThoseWithoutAnEstimateLast) {
   ProfiledCase c = four_blocks_a_step();
   c.set("launch__local_mem_per_thread", 16);

@@ -181,6 +181,55 @@ TEST_F(GpuMetrics, LeaveTheKernelAsItWas) {
   EXPECT_EQ(device.difference(reference(p, inputs), tolerance_for(p, Protocol{}).value), "");
 }
 
+/// Launches of a long call are sampled where they stand, so that their caches are the call's.
+TEST_F(GpuMetrics, OfManyLaunchesAreThoseOfTheCall) {
+  const Impl* impl = Registry::instance().find("cuda:fused");
+  const Problem p = parse_id("gru_b16_t700_i64_h512_l1_f32");
+  std::mt19937 random(17);
+  DeviceProblem device(*session, p, random_inputs(p, random));
+  const auto kernel = impl->make(p, device.tensors, {});
+  if (const auto why = hindrance(*kernel); !why.empty()) GTEST_SKIP() << why;
+  const auto profile =
+      session->profile(*kernel, *kernel,
+                       {.metrics = {"dram__bytes_read.sum", "smsp__inst_executed.sum"},
+                        .timeline = false,
+                        .budget_s = 3});
+  for (const auto& warning : profile.warnings) ADD_FAILURE() << warning;
+  double bytes = 0, instructions = 0;
+  for (const auto& one : profile.kernels) {
+    EXPECT_GT(one.sampled, 0) << one.name;
+    bytes += one.launches * value(one.metrics, "dram__bytes_read.sum");
+    instructions += one.launches * value(one.metrics, "smsp__inst_executed.sum");
+  }
+  EXPECT_GE(profile.kernels.at(0).launches, 700);
+  const double whole = value(profile.region, "smsp__inst_executed.sum");
+  EXPECT_NEAR(instructions, whole, 0.02 * whole);
+  // Its weights (3.5 MB) stay in the L2: replayed alone, each launch would read them again.
+  EXPECT_LT(bytes, 20e6 + 3 * value(profile.region, "dram__bytes_read.sum"));
+}
+
+/// A call that cannot be repeated within the budget: no caches of launches replayed alone.
+TEST_F(GpuMetrics, OfLaunchesReplayedAloneHaveNoCaches) {
+  const Impl* impl = Registry::instance().find("cuda:naive");
+  const Problem p = parse_id("gru_b16_t600_i64_h256_l1_f32");
+  std::mt19937 random(19);
+  DeviceProblem device(*session, p, random_inputs(p, random));
+  const auto kernel = impl->make(p, device.tensors, {});
+  if (const auto why = hindrance(*kernel); !why.empty()) GTEST_SKIP() << why;
+  ProfileRequest request;
+  request.metrics = metric_names({MetricsChoice::Level::standard, {}}, Device::cuda, p.dtype);
+  request.budget_s = 0.9;
+  const auto profile = session->profile(*kernel, *kernel, request);
+  for (const auto& warning : profile.warnings) std::cout << "warning: " << warning << '\n';
+  const auto& metrics = profile.kernels.at(0).metrics;
+  EXPECT_GT(profile.kernels.at(0).sampled, 0);
+  EXPECT_GT(value(metrics, "smsp__inst_executed.sum"), 0);
+  const auto& read = metrics.at("dram__bytes_read.sum");
+  EXPECT_FALSE(read.value);
+  EXPECT_NE(read.why.find("replayed alone"), std::string::npos) << read.why;
+  EXPECT_LT(profile.spent_s, 1.2);
+}
+
 /// A budget that nothing fits: reasons, and no waiting.
 TEST_F(GpuMetrics, SayWhatABudgetLeavesOut) {
   const Impl* impl = Registry::instance().find("cuda:naive");

@@ -69,28 +69,29 @@ TEST(Roofline, KernelsHaveTheirOwnDurationsAndCountedFlops) {
   EXPECT_FALSE(point().flops);  // never 0 because nothing was counted
 }
 
-/// A kernel with 10 flops of f32 instructions, and what its counters of the tensor pipe are.
+/// A kernel with 10 million flops of f32 instructions, and what its counters of the tensor pipe
+/// are.
 std::optional<double> flops_with(const std::map<const char*, double>& counters) {
   ProfiledCase c = quiet_gpu();
   for (const char* metric : {tensor_pipe, matrix_all, matrix_hfma2}) c.blank(metric);
   for (const auto& [metric, value] : counters) c.set(metric, value);
   for (const char* op : {"ffma", "fadd", "fmul"})
     c.set(fmt::format("smsp__sass_thread_inst_executed_op_{}_pred_on.sum", op).c_str(), 0);
-  c.set("smsp__sass_thread_inst_executed_op_ffma_pred_on.sum", 5);
+  c.set("smsp__sass_thread_inst_executed_op_ffma_pred_on.sum", 5e6);
   c.profile.kernels[0].launches = 1;
   return c.meaning().kernels.at(0).point.flops;
 }
 
 TEST(Roofline, MatrixFlopsAreThoseCountedOrNoneRan) {
   for (const char* counted : {f16_flops, bf16_flops, tf32_flops})
-    EXPECT_EQ(flops_with({{counted, 100}}), 110) << counted;
-  EXPECT_EQ(flops_with({{f16_flops, 100}, {bf16_flops, 0}, {tf32_flops, 30}}), 140);
-  EXPECT_EQ(flops_with({{f16_flops, 100}, {matrix_all, 9}, {matrix_hfma2, 5}}), 110);
+    EXPECT_EQ(flops_with({{counted, 100}}), 1e7 + 100) << counted;
+  EXPECT_EQ(flops_with({{f16_flops, 100}, {bf16_flops, 0}, {tf32_flops, 30}}), 1e7 + 130);
+  EXPECT_EQ(flops_with({{f16_flops, 100}, {matrix_all, 9}, {matrix_hfma2, 5}}), 1e7 + 100);
 
-  EXPECT_EQ(flops_with({{matrix_all, 5}, {matrix_hfma2, 5}, {tensor_pipe, 5}}), 10);
-  EXPECT_EQ(flops_with({{matrix_all, 4}, {matrix_hfma2, 5}}), 10);  // of passes that differ
-  EXPECT_EQ(flops_with({{matrix_all, 5}, {matrix_hfma2, 5}, {f16_flops, 0}}), 10);
-  EXPECT_EQ(flops_with({{tensor_pipe, 0}}), 10);
+  EXPECT_EQ(flops_with({{matrix_all, 5}, {matrix_hfma2, 5}, {tensor_pipe, 5}}), 1e7);
+  EXPECT_EQ(flops_with({{matrix_all, 4}, {matrix_hfma2, 5}}), 1e7);  // of passes that differ
+  EXPECT_EQ(flops_with({{matrix_all, 5}, {matrix_hfma2, 5}, {f16_flops, 0}}), 1e7);
+  EXPECT_EQ(flops_with({{tensor_pipe, 0}}), 1e7);
 
   EXPECT_FALSE(flops_with({{matrix_all, 9}, {matrix_hfma2, 5}}));
   EXPECT_FALSE(flops_with({{matrix_all, 9}, {matrix_hfma2, 5}, {f16_flops, 0}}));  // of another
@@ -98,6 +99,31 @@ TEST(Roofline, MatrixFlopsAreThoseCountedOrNoneRan) {
   EXPECT_FALSE(flops_with({{tensor_pipe, 5}, {matrix_all, 5}}));
   EXPECT_FALSE(flops_with({{f16_flops, 0}, {bf16_flops, 0}, {tf32_flops, 0}}));
   EXPECT_FALSE(flops_with({}));
+
+  // Packed f16 instructions, 128 flops each if they compute: up to a tenth of what is counted.
+  EXPECT_EQ(flops_with({{matrix_all, 7e3}, {matrix_hfma2, 7e3}}), 1e7);
+  EXPECT_FALSE(flops_with({{matrix_all, 8e3}, {matrix_hfma2, 8e3}}));
+}
+
+TEST(Roofline, NoShareOfACeilingOfAnotherType) {
+  for (const auto& [problem, shared] : {std::pair("gru_b64_t256_i512_h512_l1_tf32", true),
+                                        {"gru_b64_t256_i512_h512_l1_f32", false}}) {
+    ProfiledCase c = quiet_gpu(problem);
+    c.set(tf32_flops, 1e12);
+    for (const char* op : {"ffma", "fadd", "fmul"})
+      c.set(fmt::format("smsp__sass_thread_inst_executed_op_{}_pred_on.sum", op).c_str(), 1);
+    const auto point = c.meaning().kernels.at(0).point;
+    EXPECT_TRUE(point.flops && point.flops_per_s && point.intensity && point.memory_share);
+    EXPECT_EQ(point.compute_share.has_value(), shared) << problem;
+    EXPECT_EQ(point.share.has_value(), shared) << problem;
+    EXPECT_EQ(point.bound.empty(), !shared) << problem;
+  }
+}
+
+TEST(Roofline, RecordsSayHowLongALaunchTakes) {
+  ProfiledCase c = quiet_gpu();
+  c.set("rnnbench__launch_time", 400e3);  // beside 490 us of a profiler's range
+  EXPECT_DOUBLE_EQ(*c.meaning().kernels.at(0).point.seconds, 800e-6);
 }
 
 TEST(Roofline, TrafficUnderOneIsExplained) {

@@ -56,8 +56,8 @@ class Collector {
       kernels();
       timeline();
     }
-    judge_sass(counters_, profile_.region);
-    for (auto& kernel : profile_.kernels) judge_sass(counters_, kernel.metrics);
+    judge_sass(request_.metrics, profile_.region);
+    for (auto& kernel : profile_.kernels) judge_sass(request_.metrics, kernel.metrics);
     explain_ours();
     for (auto& warning : hit_rate_warnings(profile_)) profile_.warnings.push_back(warning);
     profile_.spent_s = budget_.spent();
@@ -159,6 +159,12 @@ class Collector {
     }
   }
 
+  Names with_helpers(const Names& names) const {
+    Names all = with_witness(names);
+    if (all.size() > names.size() && passes_of(*chip_, {all.back()}) == 0) all.pop_back();
+    return all;
+  }
+
   PassesOf passes() const {
     return [this](const Names& names) { return passes_of(*chip_, names); };
   }
@@ -173,12 +179,12 @@ class Collector {
       names.erase(sass, names.end());
     }
     std::erase_if(names, [&](const auto& name) {
-      const std::string why = why_withheld(name, span_s());
+      const std::string why = why_withheld(name, span_s_);
       if (!why.empty()) profile_.region[name] = not_read(why);
       return !why.empty();
     });
     if (names.empty()) return;
-    const Fit chosen = fit(with_witness(names), budget_.left(), passes(),
+    const Fit chosen = fit(with_helpers(names), budget_.left(), passes(),
                            [&](int count) { return region_cost(count, forward_s_); });
     set_all(chosen.left_out,
             over_budget(fmt::format("its passes over a forward call of {:.3g} s, recorded, do not "
@@ -215,10 +221,13 @@ class Collector {
 
   void kernels() {
     if (counters_.empty() || groups_.empty()) return;
-    Names names = with_witness(counters_);
-    if (std::find(names.begin(), names.end(), duration) == names.end()) names.push_back(duration);
+    Names names = with_helpers(counters_);
+    if (std::find(names.begin(), names.end(), duration) == names.end() &&
+        passes_of(*chip_, {duration}) > 0)
+      names.push_back(duration);
     const double left = budget_.left();  // of which the timeline after this gets its part
-    const double seconds = left - (request_.timeline && left > 4 * timeline_s ? timeline_s : 0);
+    const double seconds =
+        left - (request_.timeline && left > 4 * timeline_s ? timeline_s + forward_s_ : 0);
     const std::function<void()> again = [this] { forward(kernels_); };
     const KernelsRead read =
         read_kernels(*chip_, names, {eager_.launches, groups_, eager_.seconds, again}, seconds,

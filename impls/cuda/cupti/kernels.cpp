@@ -114,8 +114,7 @@ class Watch {
 
 }  // namespace
 
-Found Alone::look(const Visit& visit) {
-  Found found;
+void Alone::look(const Visit& visit, Found& found) {
   const auto start = Clock::now();
   auto began = start;
   const auto wants = [&](std::size_t ordinal) {
@@ -136,12 +135,10 @@ Found Alone::look(const Visit& visit) {
   };
   const Watch watch(visit.expected, {wants, begin, end});
   visit.forward();
-  found.out_of_order = watch.out_of_order();
-  return found;
+  found.out_of_order += watch.out_of_order();
 }
 
-Found InPlace::look(const Visit& visit) {
-  Found found;
+void InPlace::look(const Visit& visit, Found& found) {
   const auto start = Clock::now();
   for (const std::size_t chosen : visit.chosen) {
     if (since(start) + found.longest_s > visit.seconds) {
@@ -150,33 +147,38 @@ Found InPlace::look(const Visit& visit) {
     }
     const auto began = Clock::now();
     ranges_.restart();
-    bool done = false;
-    std::size_t missed = 0;
-    for (int pass = 0; !done && missed == 0; ++pass) {
-      if (pass > passes_ + 4) throw Error(fmt::format("not all of {} passes came", passes_));
-      const Watch watch(visit.expected,
-                        {[&](std::size_t ordinal) { return ordinal == chosen; },
-                         [&] { ranges_.start(); }, [&](std::size_t) { done = ranges_.stop(); }});
+    bool done = false, came = true;
+    for (int pass = 0; !done && came && pass < passes_ + 5; ++pass) {
+      came = false;
+      const Watch watch(visit.expected, {[&](std::size_t ordinal) { return ordinal == chosen; },
+                                         [&] { ranges_.start(); },
+                                         [&](std::size_t) {
+                                           came = true;
+                                           done = ranges_.stop();
+                                         }});
       visit.forward();
-      missed = watch.out_of_order();
+      found.out_of_order += watch.out_of_order();
     }
-    found.out_of_order += missed;
     if (done && ranges_.decode() > 0) found.values[chosen] = ranges_.values(0);
     found.longest_s = std::max(found.longest_s, since(began));
   }
-  return found;
 }
 
 Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
-                   const std::function<void()>& forward) {
+                   const std::function<void()>& forward, double seconds) {
+  const auto start = Clock::now();
   Ranges ranges(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, launches);
   bool done = false;
   for (int pass = 0; !done; ++pass) {
     if (pass > config.passes() + 4)
       throw Error(fmt::format("not all of {} passes were collected", config.passes()));
+    const double before = since(start);
     ranges.start();
     forward();
     done = ranges.stop();
+    const double took = since(start) - before;
+    if (!done && took * (config.passes() - pass - 1) > seconds - since(start))
+      throw Error(fmt::format("{} passes of {:.2g} s do not fit", config.passes(), took));
   }
   const std::size_t count = ranges.decode();
   if (count != launches)

@@ -24,7 +24,7 @@ struct Found {
 
 /// What the ways below need: the launches of a forward before (`expected`), which of them to look
 /// at (ordinals, ascending), a forward call that waits for the device, and the seconds after which
-/// no further launch is begun. Both throw Failure where CUPTI refuses.
+/// no further launch is begun. They add to what was found, and throw Failure where CUPTI refuses.
 struct Visit {
   const std::vector<Launch>& expected;
   const std::vector<std::size_t>& chosen;
@@ -38,7 +38,7 @@ class InPlace {
  public:
   InPlace(const Chip& chip, Config& config)
       : passes_(config.passes()), ranges_(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, 1) {}
-  Found look(const Visit& visit);
+  void look(const Visit& visit, Found& found);
 
  private:
   int passes_;
@@ -52,14 +52,15 @@ class Alone {
  public:
   Alone(const Chip& chip, Config& config)
       : ranges_(chip, config, CUPTI_AutoRange, CUPTI_KernelReplay, 1) {}
-  Found look(const Visit& visit);
+  void look(const Visit& visit, Found& found);
 
  private:
   Ranges ranges_;
 };
 
-/// For calls of few launches: each launch is a range, and the call is repeated pass by pass.
+/// For calls of few launches: each launch is a range, and the call is repeated pass by pass. Throws
+/// Error once it is clear that `seconds` are too few.
 Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
-                   const std::function<void()>& forward);
+                   const std::function<void()>& forward, double seconds);
 
 }  // namespace rnnbench::cupti

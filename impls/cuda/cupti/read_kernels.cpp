@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 #include "impls/cuda/cupti/attempt.hpp"
 #include "impls/cuda/cupti/plan.hpp"
@@ -11,6 +13,18 @@
 
 namespace rnnbench::cupti {
 namespace {
+
+const char* text_of(Way way) {
+  switch (way) {
+    case Way::all:
+      return "every launch was looked at in repeated calls";
+    case Way::in_place:
+      return "chosen launches were looked at in repeated calls";
+    case Way::alone:
+      break;
+  }
+  return "chosen launches were replayed alone";
+}
 
 class Reader {
  public:
@@ -25,7 +39,7 @@ class Reader {
       const std::string why = attempt([&] { read = by(way, names); });
       if (why.empty()) {
         if (!refused_.empty())
-          read.warnings.push_back("kernels were looked at in another way than chosen: " + refused_);
+          read.warnings.push_back(fmt::format("{}, since {}", text_of(way), refused_));
         return read;
       }
       refused_ += (refused_.empty() ? "" : "; and ") + why;
@@ -55,7 +69,8 @@ class Reader {
     if (chosen.names.empty()) return read;
     Config config(chip_, chosen.names);
     if (way == Way::all) {
-      read.values = look_at_all(chip_, config, kernels_.launches.size(), kernels_.forward);
+      read.values =
+          look_at_all(chip_, config, kernels_.launches.size(), kernels_.forward, budget_.left());
     } else if (way == Way::in_place) {
       InPlace in_place(chip_, config);
       look(in_place, cost(chosen.passes), read);
@@ -73,32 +88,32 @@ class Reader {
     const auto longest =
         std::max_element(kernels_.launches.begin(), kernels_.launches.end(),
                          [](const Launch& a, const Launch& b) { return a.ns() < b.ns(); });
-    return replay_cost(passes, 1e-9 * longest->ns());
+    return kernels_.forward_s + replay_cost(passes, 1e-9 * longest->ns());
   }
 
   /// Rounds of samples, until the time is over. Throws where that gave nothing for another reason.
   template <class Looker>
   void look(Looker& looker, double cost, KernelsRead& read) {
     const auto affordable = static_cast<std::size_t>(std::max(1.0, budget_.left() / cost));
-    std::size_t late = 0, elsewhere = 0;
+    Found found;
+    bool late = false;
     for (const auto& round : rounds_of_samples(kernels_.groups, affordable)) {
-      if (late > 0 || budget_.left() < cost) break;
-      Found found;
+      late = late || found.out_of_time > 0 || budget_.left() < cost;
+      if (late) break;
       try {
-        found = looker.look({kernels_.launches, round, kernels_.forward, budget_.left()});
-      } catch (const Failure& failure) {
-        if (read.values.empty()) throw;
-        read.warnings.push_back(fmt::format("kernels: {}", failure.what()));
+        looker.look({kernels_.launches, round, kernels_.forward, budget_.left()}, found);
+      } catch (const std::exception& failure) {
+        if (found.values.empty()) throw;
+        read.warnings.emplace_back(failure.what());
         break;
       }
-      read.values.merge(found.values);
-      late += found.out_of_time;
-      elsewhere += found.out_of_order;
     }
-    if (elsewhere > 0)
-      read.warnings.push_back(
-          fmt::format("{} launches came in another order than they were recorded in", elsewhere));
-    if (read.values.empty() && late == 0) throw Error("no launch could be stopped at");
+    if (found.out_of_order > 0)
+      read.warnings.push_back(fmt::format(
+          "{} launches came in another order than they were recorded in", found.out_of_order));
+    if (found.values.empty() && !late && found.out_of_time == 0)
+      throw Error("no launch could be stopped at");
+    read.values = std::move(found.values);
   }
 
   const Chip& chip_;

@@ -10,6 +10,10 @@ namespace {
 constexpr double range_s = 40e-6;    // what a range may add to the time of a region
 constexpr double most_share = 0.05;  // of the call's own time, for a rate that may be shown
 
+bool of_elapsed(std::string_view name) {
+  return name.find("elapsed") != std::string_view::npos || name.ends_with(".per_second");
+}
+
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -19,9 +23,10 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 std::string why_withheld(std::string_view name, double span_s) {
   if (name.starts_with("gpu__time_"))
     return "a range around the call adds 30 to 40 us of its own: see rnnbench__span_time";
-  const bool of_elapsed =
-      name.find("elapsed") != std::string_view::npos || name.ends_with(".per_second");
-  if (!of_elapsed || range_s <= most_share * span_s) return {};
+  if (!of_elapsed(name) || range_s <= most_share * span_s) return {};
+  if (span_s <= 0)
+    return "the range around the call adds 30 to 40 us, and how long the call is by itself was not "
+           "recorded";
   return fmt::format(
       "the range around the call adds 30 to 40 us to its {:.4g} us, and this is divided by both: "
       "see the kernels and the timeline",
@@ -29,11 +34,11 @@ std::string why_withheld(std::string_view name, double span_s) {
 }
 
 std::string why_not_alone(std::string_view name) {
-  for (const std::string_view unit : {"dram__", "fbpa__", "lts__", "gpu__dram", "gpu__compute"})
-    if (name.starts_with(unit))
-      return "the call is too long to be repeated for this launch, and replayed alone it finds "
-             "other caches: see the region";
-  return {};
+  const auto starts = [&](std::string_view unit) { return name.starts_with(unit); };
+  if (!of_elapsed(name) && !starts("dram__") && !starts("fbpa__") && !starts("lts__") &&
+      !starts("gpu__"))
+    return {};
+  return "this launch was replayed alone, where it finds other caches than in the call";
 }
 
 bool is_sass(std::string_view name) { return name.find("_sass_") != std::string_view::npos; }
@@ -46,13 +51,13 @@ std::vector<std::string> with_witness(std::vector<std::string> names) {
 
 void judge_sass(const std::vector<std::string>& asked, Metrics& metrics) {
   const auto witness = metrics.find(sass_witness);
-  if (witness == metrics.end()) return;
-  if (witness->second.value && *witness->second.value <= 0)
-    for (auto& [name, metric] : metrics)
-      if (is_sass(name) && metric.value)
-        metric =
-            not_read(fmt::format("SASS counters do not count here: even {} is 0", sass_witness));
-  if (!contains(asked, sass_witness)) metrics.erase(witness);
+  const bool counted =
+      witness != metrics.end() && witness->second.value && *witness->second.value > 0;
+  for (auto& [name, metric] : metrics)
+    if (is_sass(name) && metric.value && !counted)
+      metric = not_read(
+          fmt::format("SASS counters do not count here: {} is not above 0 either", sass_witness));
+  if (witness != metrics.end() && !contains(asked, sass_witness)) metrics.erase(witness);
 }
 
 }  // namespace rnnbench::cupti
