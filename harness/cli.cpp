@@ -119,7 +119,9 @@ CLI::Option_group* add_protocol(CLI::App& app, CommandLine& line, Texts& texts) 
       ->check(CLI::Range(1, 10000));
   group->add_option("--min-time", p.min_time_s, "seconds of samples a case (0.1)")
       ->check(finite(true));
-  group->add_option("--warmup", p.warmup, "discarded calls at the start of a turn (1)")
+  group
+      ->add_option("--warmup", p.warmup,
+                   "discarded calls at the start of a turn, and before --profile's call (1)")
       ->check(CLI::Range(0, 100000));
   group
       ->add_option("--budget", p.budget_s, "longest single call in seconds (5); not with --profile")
@@ -148,7 +150,8 @@ void add_run_modes(CLI::Option_group& group, CommandLine& line, Texts& texts) {
   group.add_option("--rtol", line.rtol, "relative tolerance instead of the derived one")
       ->check(finite(true));
   group.add_option("--atol", line.atol, "absolute tolerance, added to it")->check(finite(true));
-  group.add_flag("--profile", line.profile, "one bare call a case under NVTX, for ncu and nsys");
+  group.add_flag("--profile", line.profile,
+                 "after the warm-up calls one bare call a case under NVTX, for ncu and nsys");
   group.add_option("--require-ran", line.require_ran, "fail when fewer cases ran")
       ->check(CLI::Range(0, 1000000));
   group.add_flag("--tune", line.tune, "first tune what has no tuned choice yet (rnnbench tune)");

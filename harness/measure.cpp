@@ -137,6 +137,11 @@ void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, con
   }
 }
 
+void discard_calls(Remote& worker, const Protocol& protocol) {
+  if (protocol.warmup > 0)
+    worker.time(timed_key, 0, protocol.warmup, protocol.cache, timing_sets(), true);
+}
+
 void summarize_samples(LiveCase& live) {
   auto& result = live.result;
   if (result.samples.empty()) return;

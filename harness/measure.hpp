@@ -16,6 +16,9 @@ struct RunPlan;
 /// ends its case.
 void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, const RunPlan& plan);
 
+/// --warmup calls whose times nobody looks at, so that what comes next finds a warm device.
+void discard_calls(Remote& worker, const Protocol& protocol);
+
 /// Fills time and wall summaries from the samples, and marks what makes them doubtful.
 void summarize_samples(LiveCase& live);
 

@@ -140,7 +140,10 @@ void Remote::fetch(const std::string& key, const std::vector<TensorPlace>& place
   ask({{"op", "fetch"}, {"case", key}, {"fetch", places}});
 }
 
-void Remote::profile(const std::string& key) { ask({{"op", "profile"}, {"case", key}}); }
+void Remote::profile(const std::string& key, const std::string& cache) {
+  ask({{"op", "profile"}, {"case", key}, {"cache", cache}});
+}
+
 Profile Remote::metrics(const std::string& key, const ProfileRequest& request) {
   return ask({{"op", "metrics"},
               {"case", key},

@@ -69,7 +69,7 @@ class Remote {
   Timed time(const std::string& key, int discard, int samples, const std::string& cache,
              const std::vector<int>& sets, bool warmup);
   void fetch(const std::string& key, const std::vector<TensorPlace>& places);
-  void profile(const std::string& key);
+  void profile(const std::string& key, const std::string& cache);
   Profile metrics(const std::string& key, const ProfileRequest& request);
   /// The metrics of a device; when empty, `why` says what is missing.
   std::vector<MetricInfo> known_metrics(Device device, int index, std::string& why);

@@ -195,7 +195,9 @@ class ProblemRun {
     for (auto& live : cases_) {
       attempt(live, pool_, [&](Remote& worker) {
         make_timed(live, worker, data, plan_);
-        worker.profile(timed_key);
+        // The first call of a process finds cold caches and loads code: no timed call does.
+        discard_calls(worker, plan_.protocol);
+        worker.profile(timed_key, plan_.protocol.cache);
         worker.drop(timed_key);
       });
       if (live.live) live.end(Outcome::unverified, "one bare pass for a profiler (--profile)");

@@ -171,6 +171,14 @@ std::optional<std::string> ServedCase::changed_input(int set, bool weights_too) 
   return std::nullopt;
 }
 
+/// What goes before a timed call, and is not part of it.
+void ServedCase::prepare(Instance& instance, int set) {
+  use_set(instance, set);
+  instance.poison_outputs();
+  // Each timed call of a stateful problem is a first one, so that its outputs can be checked.
+  if (problem_.stateful) instance.reset_state();
+}
+
 void ServedCase::flush() {
   const std::size_t bytes = 2 * session_.llc_bytes();
   if (!flush_) flush_.emplace(session_, "cache flush", bytes);
@@ -195,12 +203,8 @@ std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) 
   const auto set_of = [&](std::size_t call) {
     return request.sets[(call - begin) % request.sets.size()];
   };
-  const auto prepare = [&](std::size_t call) {
-    Instance& instance = instances_[call % count];
-    use_set(instance, set_of(call));
-    instance.poison_outputs();
-    // Each timed call of a stateful problem is a first one, so that its outputs can be checked.
-    if (problem_.stateful) instance.reset_state();
+  const auto prepare_call = [&](std::size_t call) {
+    prepare(instances_[call % count], set_of(call));
   };
   // With several instances the inputs of one are written half a round ahead, so that this does not
   // bring them into the cache that `rotate` means to keep them out of.
@@ -208,7 +212,7 @@ std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) 
   std::vector<Sample> samples;
   const auto discard = static_cast<std::size_t>(request.discard);
   const auto end = begin + discard + static_cast<std::size_t>(request.samples);
-  for (std::size_t call = begin; call < std::min(begin + ahead, end); ++call) prepare(call);
+  for (std::size_t call = begin; call < std::min(begin + ahead, end); ++call) prepare_call(call);
   const char* const stage = request.warmup ? "warmup" : "measure";
   std::optional<CallRanges> open;
   open.emplace(session_, ranges_, discard > 0 ? "warmup" : stage);
@@ -217,7 +221,7 @@ std::vector<Sample> ServedCase::time(const TimeRequest& request, int& last_set) 
       open.reset();
       open.emplace(session_, ranges_, stage);
     }
-    if (call + ahead < end) prepare(call + ahead);
+    if (call + ahead < end) prepare_call(call + ahead);
     if (request.cache == CacheMode::cold) flush();
     const Sample sample = session_.time(instances_[call % count].kernel());
     if (call >= begin + discard) samples.push_back(sample);
@@ -264,10 +268,15 @@ Profile ServedCase::metrics(const ProfileRequest& request) {
   return session_.profile(instance.kernel(), instance.recorded(), request);
 }
 
-void ServedCase::profile() {
+void ServedCase::profile(CacheMode cache) {
+  Instance& instance = instances_[next_call_ % instances_.size()];
+  // Several instances have had their inputs since they were made: writing them again would bring
+  // them into the cache.
+  if (instances_.size() == 1) prepare(instance, 0);
+  if (cache == CacheMode::cold) flush();
   session_.synchronize();
   const CallRanges open(session_, ranges_, "profile");
-  instances_.front().kernel().launch(session_.stream());
+  instance.kernel().launch(session_.stream());
   session_.synchronize();
 }
 

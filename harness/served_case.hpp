@@ -51,7 +51,8 @@ class ServedCase {
   std::vector<Sample> time(const TimeRequest& request, int& last_set);
   std::optional<std::string> violation() const;
   void fetch(const std::vector<TensorPlace>& places);
-  void profile();  // one call, nothing else, for outside profilers
+  /// For outside profilers: one call as the next timed one would find the device, nothing else.
+  void profile(CacheMode cache);
   /// Counters, in calls after those that were timed.
   Profile metrics(const ProfileRequest& request);
 
@@ -62,6 +63,7 @@ class ServedCase {
   std::size_t stored_bytes(const TensorPlace& place) const;
   std::vector<std::byte> stored(const TensorPlace& place);
   void copy_in(GuardedBuffer& buffer, const TensorPlace& place);
+  void prepare(Instance& instance, int set);
   void flush();
   SharedMemory& mapped(const TensorPlace& place);
 

@@ -201,7 +201,7 @@ class Worker {
   }
 
   Json profile(const Json& request) {
-    case_of(request).profile();
+    case_of(request).profile(parse_cache_mode(request.value("cache", "hot")));
     return Json::object();
   }
 

@@ -339,15 +339,18 @@ def run_ours(folder, arguments):
     return path
 
 
-def run_ncu(folder, arguments, ours, launches):
+def run_ncu(folder, arguments, ours, launches, replay):
     # What rnnbench could not read may be unknown to ncu too, and one unknown name ends its run.
     read = {name for kernel in ours.values() for name in kernel.sums
             if not name.startswith(("launch__", "rnnbench__"))}
     path = folder / "ncu.csv"
     path.unlink(missing_ok=True)  # an old one would pass for this run's
-    # Into a file of its own: the program prints too.
+    # Into a file of its own: the program prints too. Kernel replay, which is ncu's own default, saves
+    # and restores memory around every pass: that leaves the L2 as no call of the program does, and
+    # DRAM bytes come out wrong by factors. Replaying the application, each kernel finds the caches
+    # as the kernels before it left them.
     code = run([str(TOP / "scripts/ncu.sh"), "--csv", "--page", "raw", "--print-units", "base",
-                "--log-file", str(path), "--launch-count", str(launches),
+                "--replay-mode", replay, "--log-file", str(path), "--launch-count", str(launches),
                 "--metrics", ",".join([*ASKED, *sorted(read - set(ASKED))]), "--", *arguments])
     if not path.exists():
         raise Bad(f"scripts/ncu.sh ended with {code} and wrote no {path}: see above, or name a file by --ncu")
@@ -379,6 +382,9 @@ def main():
                         help="output of ncu --csv --page raw: ncu is not run")
     parser.add_argument("--launches", type=positive, default=40, metavar="N",
                         help="kernel launches that ncu profiles (40)")
+    parser.add_argument("--replay", choices=("application", "kernel"), default="application",
+                        help="what ncu repeats for each pass: the whole program, with the caches of a "
+                        "real call (application, the default), or each kernel, which is quicker")
     options, arguments = parser.parse_known_args()
     arguments = arguments[1:] if arguments[:1] == ["--"] else arguments
     if options.ours and options.ncu and arguments:
@@ -388,7 +394,8 @@ def main():
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         ours, cases = read_ours(options.ours or run_ours(options.out, arguments))
-        ncu = read_ncu(options.ncu or run_ncu(options.out, arguments, ours, options.launches))
+        ncu = read_ncu(options.ncu or run_ncu(options.out, arguments, ours, options.launches,
+                                                   options.replay))
         table, summary, good = compare(ours, ncu)
         text = "\n".join(["# Counters of rnnbench and of Nsight Compute", "", "Cases: " + ", ".join(cases), "",
                           RULES, "", *table, "", summary, ""])

@@ -46,33 +46,49 @@ TEST(External, WorkersOpenTheirDevicesAtTheSameTime) {
   EXPECT_EQ(first + second, "beginbegin");  // one after the other they would be begin, end
 }
 
-TEST(External, CallsAreNamedForProfilers) {
+/// One line for each call that a worker of the documents' kind is asked for in a run, and for what
+/// makes them: the operation, and what decides about names on a profiler's timeline.
+std::string asked_of_a_worker(const std::string& arguments) {
   const Folder folder;
-  const auto log = folder.path() / "asked";
+  const auto log = folder.path() / "asked", worker = folder.path() / "worker.py";
   std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
   std::string text(std::istreambuf_iterator<char>(in), {});
   const std::string from = "    if op == \"make\":\n";
-  ASSERT_NE(text.find(from), std::string::npos);
+  EXPECT_NE(text.find(from), std::string::npos);
   text.insert(text.find(from),
-              fmt::format("    if op in ('make', 'time'):\n"
-                          "        with open('{}', 'a') as log:\n"
-                          "            log.write(f\"{{op}} {{request.get('ranges')}} "
-                          "{{request.get('warmup')}}\\n\")\n",
+              fmt::format("    if op in ('make', 'run', 'time', 'profile'):\n"
+                          "        known = [request.get(key) for key in\n"
+                          "                 ('ranges', 'warmup', 'discard', 'samples', 'cache')]\n"
+                          "        with open('{}', 'a') as log: print(op, *known, file=log)\n",
                           log.string()));
-  std::ofstream(folder.path() / "worker.py") << text;
+  std::ofstream(worker) << text;
   const auto run = run_program("--device cpu --cell rnn_tanh --hidden 4 --seq 3 --impl mine " +
                                fast + out_flag(folder) + "--external mine='python3 " +
-                               (folder.path() / "worker.py").string() + "'");
+                               worker.string() + "' " + arguments);
   EXPECT_EQ(run.code, 0) << run.output;
   std::ifstream asked(log);
-  const std::string lines(std::istreambuf_iterator<char>(asked), {});
-  EXPECT_NE(lines.find("make ['ad_hoc', 'rnn_tanh_b1_t3_i4_h4_l1_f32', 'cpu:mine'] None\n"),
-            std::string::npos)
-      << lines;
-  const auto warm = lines.find("time None True\n"), timed = lines.find("time None False\n");
+  return {std::istreambuf_iterator<char>(asked), {}};
+}
+
+const std::string made =
+    "make ['ad_hoc', 'rnn_tanh_b1_t3_i4_h4_l1_f32', 'cpu:mine'] None None None ";
+
+TEST(External, CallsAreNamedForProfilers) {
+  const auto lines = asked_of_a_worker("");
+  EXPECT_NE(lines.find(made + "hot\n"), std::string::npos) << lines;
+  const auto warm = lines.find("time None True 0 "), timed = lines.find("time None False 1 ");
   ASSERT_NE(warm, std::string::npos) << lines;
   ASSERT_NE(timed, std::string::npos) << lines;
   EXPECT_LT(warm, timed);
+}
+
+TEST(External, AProfilersCallComesAfterTheWarmUpAndIsOne) {
+  EXPECT_EQ(asked_of_a_worker("--profile --warmup 3 --cache cold"),
+            made + "cold\ntime None True 0 3 cold\nprofile None None None None cold\n");
+  EXPECT_EQ(asked_of_a_worker("--profile"),
+            made + "hot\ntime None True 0 1 hot\nprofile None None None None hot\n");
+  EXPECT_EQ(asked_of_a_worker("--profile --warmup 0"),
+            made + "hot\nprofile None None None None hot\n");
 }
 
 TEST(External, AWorkerThatLostCountOfItsCallsHasNotPassed) {

@@ -213,6 +213,7 @@ class CompareNcu(unittest.TestCase):
                 ((*given, "--ncu", "x", "--launchs", "3"), "--launchs 3: nothing is run"),
                 (given, "no arguments for rnnbench"),
                 ((*given, "--launches", "0", "--ncu", "x"), "above 0, found '0'"),
+                ((*given, "--replay", "range", "--ncu", "x"), "--replay: invalid choice: 'range'"),
                 (("--scenario", "gru"), "--out"),
                 (("--out", self.out, "--scenario", "gru"), "/no/rnnbench")):
             done = self.run_script(*arguments, RNNBENCH="/no/rnnbench")
@@ -245,11 +246,18 @@ class CompareNcu(unittest.TestCase):
         self.assertEqual(words[words.index(rnnbench) + 1:],
                          ["--profile", "--quiet", "--scenario", "a b", "--dtype", "f32"])
         for option, value in (("--launch-count", "7"), ("--page", "raw"), ("--print-units", "base"),
+                              ("--replay-mode", "application"),
                               ("--log-file", str(self.out / "ncu.csv"))):
             self.assertEqual(words[words.index(option) + 1], value)
         asked = words[words.index("--metrics") + 1].split(",")
         self.assertEqual(set(asked), {*NAMES, "launch__waves_per_multiprocessor"})
         self.assertEqual(len(asked), len(set(asked)))
+
+        done = self.run_script(*given, "--replay", "kernel", RNNBENCH=rnnbench, NCU=ncu)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        words = (self.folder / "ncu.said").read_text().splitlines()
+        self.assertEqual(words[words.index("--replay-mode") + 1], "kernel")
+        self.assertNotIn("--replay", [*words, *(self.folder / "prog.said").read_text().splitlines()])
 
         done = self.run_script(*given, "--metrics", "full", RNNBENCH=rnnbench, NCU=ncu, CODE="1")
         self.assertEqual(done.returncode, 0, done.stderr)
