@@ -275,6 +275,26 @@ def apart(metric, ours, ncu):
     return f"{100 * (ours / ncu - 1):+.1f} %"
 
 
+def overview(kernels):
+    """One line a kernel: (its label, our Kernel, ncu's)."""
+    shown = ((TIME, "duration, us", 1e-3), (BYTES[0], "DRAM read, MB", 1e-6), (BYTES[1], "DRAM written, MB", 1e-6),
+             (WARPS, "warps active, %", 1))
+    lines = ["| kernel | " + " | ".join(title for _, title, _ in shown) + " | launch, occupancy limits |",
+             "|---" * (len(shown) + 2) + "|"]
+    for label, left, right in kernels:
+        cells = []
+        for metric, _, scale in shown:
+            a, b = left.value(metric), right.value(metric)
+            known = a is not None and b is not None
+            off = known and verdict(metric, a, b) is False
+            cells.append(f"{a * scale:.4g} / {b * scale:.4g}{' **no**' if off else ''}" if known else "")
+        differ = [m for m in EXACT if None not in (left.value(m), right.value(m))
+                  and not verdict(m, left.value(m), right.value(m))]
+        short = label if len(label) <= 60 else label[:36] + "… " + " ".join(label.split()[-3:])
+        lines.append(f"| {short} | " + " | ".join(cells) + f" | {'**' + ', '.join(differ) + '**' if differ else 'equal'} |")
+    return lines
+
+
 def compare(ours, ncu):
     """(lines of Markdown, summary, whether all agree)"""
     pairs, only_ours, only_ncu = match(ours, ncu)
@@ -304,7 +324,8 @@ def compare(ours, ncu):
             word = {None: "", True: "yes", False: "**no**"}[good]
             rows.append(f"| {label(key)} | {left.launches} / {right.launches} | {quantity} | {a} | {b} | "
                         f"{difference} | {word} |")
-    text = ["| kernel | launches | quantity | ours | ncu | difference | within |", "|---" * 7 + "|", *rows]
+    text = [*overview([(label(key), left, right) for key, left, right, _ in pairs]), "",
+            "| kernel | launches | quantity | ours | ncu | difference | within |", "|---" * 7 + "|", *rows]
     for title, only in (("Only in rnnbench's (ncu was limited by --launches or a filter?):", only_ours),
                         ("Only in Nsight Compute's (a call that rnnbench has no counters of?):", only_ncu)):
         if only:

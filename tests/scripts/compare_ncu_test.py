@@ -100,6 +100,18 @@ class CompareNcu(unittest.TestCase):
         self.assertIn(step + "launch__occupancy_limit_blocks | 32 | 32 | 0 | yes |", lines)
         self.assertEqual(lines[-1], "1 kernels, 10 quantities compared, 0 outside")
 
+    def test_an_overview_of_each_kernel(self):
+        name = "a_kernel_of_a_library_with_a_very_long_name_that_says_all_of_its_parameters_one_by_one"
+        done = self.compare(metrics_json(ours((STEP, 64, values()), (name, 8, values(grid=8)))),
+                            ncu_csv((NCU_STEP, 64, values(**{NAMES[1]: 3e6, WARPS: 41.0})),
+                                    (name, 8, values(grid=8, **{NAMES[4]: 80}))))
+        lines = done.stdout.splitlines()
+        self.assertIn("| kernel | duration, us | DRAM read, MB | DRAM written, MB | warps active, % | "
+                      "launch, occupancy limits |", lines)
+        self.assertIn("| fused_step 64x1x1 of 256x1x1 | 10 / 10 | 2 / 3 **no** | 0.5 / 0.5 | 40 / 41 | equal |", lines)
+        self.assertIn("| a_kernel_of_a_library_with_a_very_lo… 8x1x1 of 256x1x1 | 10 / 10 | 2 / 2 | 0.5 / 0.5 | "
+                      f"40 / 40 | **{NAMES[4]}** |", lines)
+
     def test_each_tolerance(self):
         for metric, good, bad in (
                 (NAMES[0], 10250.0, 10400.0), (NAMES[0], 9750.0, 9650.0), (NAMES[1], 2.09e6, 2.2e6),
@@ -110,7 +122,7 @@ class CompareNcu(unittest.TestCase):
                                     ncu_csv((NCU_STEP, 64, values(**{metric: value}))))
                 self.assertEqual(done.returncode, code, (metric, value, done.stdout))
                 self.assertIn(word, done.stdout)
-                self.assertEqual(done.stdout.count("**no**"), code)
+                self.assertEqual(done.stdout.count("| **no** |"), code)
         short = [values(**{NAMES[0]: ns}) for ns in (2000.0, 2290.0)]  # 0.29 us is over 3 % here, and within
         self.assertEqual(self.compare(metrics_json(ours((STEP, 64, short[0]))),
                                       ncu_csv((NCU_STEP, 64, short[1]))).returncode, 0)
