@@ -17,8 +17,12 @@ if(CMAKE_SCRIPT_MODE_FILE)  # cmake -D source=... -D in=... -D out=... -P versio
       execute_process(COMMAND ${git} status --porcelain --untracked-files=no
         WORKING_DIRECTORY ${source} OUTPUT_VARIABLE changes ERROR_QUIET RESULT_VARIABLE failed)
       if(NOT failed)
+        # A new file among the sources is compiled like any other (impls/ and reports/ are globbed).
+        execute_process(COMMAND ${git} ls-files --others --exclude-standard -- cmake harness impls
+          "reports/*.cpp" "reports/*.hpp"
+          WORKING_DIRECTORY ${source} OUTPUT_VARIABLE new ERROR_QUIET)
         set(git_state clean)
-        if(changes)
+        if(changes OR new)
           set(git_state dirty)
         endif()
       endif()

@@ -18,6 +18,19 @@ const BuildInfo& build_info() {
   return info;
 }
 
+bool is_stated(const BuildInfo& info) {
+  return info.git_revision != "unknown" && !info.git_revision.empty() &&
+         info.git_state != "unknown" && info.git_state != "dirty";
+}
+
+std::string build_text(const BuildInfo& info) {
+  std::string text = info.git_revision + (info.git_state == "dirty" ? " dirty" : "");
+  for (const auto* part :
+       {&info.version, &info.compiler, &info.flags, &info.build_type, &info.cuda_compiler})
+    if (!part->empty()) text += ", " + *part;
+  return text;
+}
+
 std::vector<std::pair<std::string, std::string>> build_facts() {
   const BuildInfo& info = build_info();
   std::vector<std::pair<std::string, std::string>> facts{

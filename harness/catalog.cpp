@@ -38,6 +38,21 @@ std::optional<fs::path> module_file(const std::string& name) {
   return std::nullopt;
 }
 
+std::vector<std::pair<std::string, std::string>> late_libraries(const Catalog& catalog,
+                                                                Device kind) {
+  for (const auto& provider : catalog.providers()) {
+    if (provider.origin != fmt::format("module {}", name(kind))) continue;
+    try {
+      return Remote(provider.argv, 120).libraries();
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      return {{provider.name + " module", std::string("cannot be asked: ") + error.what()}};
+    }
+  }
+  return {};
+}
+
 Catalog::Catalog(const CatalogOptions& options) : timeout_s_(options.timeout_s) {
   for (const auto& [name, wanted] : {std::pair{"cpu", options.cpu}, {"cuda", options.cuda}}) {
     if (!wanted || !module_file(name)) continue;

@@ -67,6 +67,12 @@ class Catalog {
   std::vector<Offer> offers_;
 };
 
+/// Libraries that the module of a kind of device opens only when they are needed: name, and
+/// version or why not. Asked of a process of its own: a profiler's library is not to be beside
+/// what is timed.
+std::vector<std::pair<std::string, std::string>> late_libraries(const Catalog& catalog,
+                                                                Device kind);
+
 std::filesystem::path program_file();
 /// lib/rnnbench/<name>.so beside the program or one folder up, or in $RNNBENCH_MODULES.
 std::optional<std::filesystem::path> module_file(const std::string& name);

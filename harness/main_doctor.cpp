@@ -25,21 +25,6 @@ void print_peaks(const Peaks& peaks, const std::string& where) {
   fmt::print("    how: {}\n", peaks.how);
 }
 
-/// Libraries that the modules open only when they are needed, whether there is a device or not.
-void add_libraries(const Catalog& catalog, Json& report) {
-  for (const auto& provider : catalog.providers()) {
-    try {
-      for (const auto& [name, state] : Remote(provider.argv, 120).libraries())
-        report["libraries"].push_back({{"name", name}, {"state", state}});
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const std::exception& error) {
-      report["libraries"].push_back({{"name", provider.name + " module"},
-                                     {"state", std::string("cannot be asked: ") + error.what()}});
-    }
-  }
-}
-
 }  // namespace
 
 Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool again,
@@ -83,7 +68,9 @@ int doctor_command(const CommandLine& line) {
     report["no_device"][std::string(name(kind))] = why;
     if (!line.json) fmt::print("\n{}: {}\n", name(kind), why);
   }
-  add_libraries(catalog, report);
+  for (const auto kind : {Device::cpu, Device::cuda})  // whether there is a device or not
+    for (const auto& [name, state] : late_libraries(catalog, kind))
+      report["libraries"].push_back({{"name", name}, {"state", state}});
   if (!line.json && report.contains("libraries")) {
     fmt::print("\nlibraries\n");
     for (const auto& one : report["libraries"])

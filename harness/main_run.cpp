@@ -5,11 +5,10 @@
 #include <chrono>
 #include <iostream>
 
-#include "harness/build_info.hpp"
 #include "harness/calibration.hpp"
 #include "harness/environment.hpp"
 #include "harness/interrupt.hpp"
-#include "harness/main_plans.hpp"
+#include "harness/main_resume.hpp"
 #include "harness/main_tune.hpp"
 #include "harness/main_tune_report.hpp"
 #include "harness/tune_lookup.hpp"
@@ -20,19 +19,6 @@ namespace rnnbench {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Revision, and when the program and its modules were last linked.
-std::string this_build() {
-  std::string text;
-  for (const auto& [label, value] : build_facts())
-    if (label.starts_with("git")) text += (text.empty() ? "" : " ") + value;
-  fs::file_time_type newest = fs::last_write_time(program_file());
-  for (const char* module : {"cpu", "cuda"})
-    if (const auto file = module_file(module))
-      newest = std::max(newest, fs::last_write_time(*file));
-  const auto when = std::chrono::duration_cast<std::chrono::seconds>(newest.time_since_epoch());
-  return fmt::format("{}, linked at {}", text, when.count());
-}
 
 bool ran(Outcome outcome) {
   return outcome != Outcome::unsupported && outcome != Outcome::over_budget;
@@ -80,14 +66,10 @@ class Run {
   }
 
   int execute() {
+    know_machine();
     Rounds rounds(line_.benchmark);
     prepare();
-    JournalContents contents = earlier_;
-    contents.arguments = line_.arguments;
-    contents.build = this_build();
-    if (contents.folder.empty()) contents.folder = fs::current_path().string();
-    contents.started = result_.started;
-    Journal journal(folder_, contents);
+    Journal journal(folder_, kept_so_far());
     const auto start = std::chrono::steady_clock::now();
     try {
       if (line_.tune) tune();
@@ -104,11 +86,42 @@ class Run {
   }
 
  private:
+  /// Where this is; throws UsageError where an earlier part cannot be gone on with here.
+  void know_machine() {
+    auto& facts = result_.environment.facts;
+    facts = environment_facts();
+    Facts libraries;
+    std::vector<DeviceInfo> devices;
+    for (const auto& plan : plans_) {
+      devices.push_back(plan.device);
+      // An outside profiler is to be alone: CUPTI is one of these libraries.
+      if (plan.device.kind == Device::cuda && libraries.empty() && !plan.profile)
+        libraries = late_libraries(catalog_, Device::cuda);
+    }
+    machine_ = machine_of(facts, libraries, devices);
+    facts.insert(facts.end(), libraries.begin(), libraries.end());
+    if (line_.resume.empty()) return;
+    require_same_kind(line_.resume, earlier_, machine_);
+    kept_ = whole_problems(plans_, cases_, catalog_, std::move(earlier_.cases), machine_.name);
+  }
+
+  /// The journal as it begins: with what stands of an earlier part.
+  JournalContents kept_so_far() const {
+    JournalContents contents;
+    contents.arguments = line_.arguments;
+    contents.started = result_.started;
+    contents.build = this_build();
+    contents.kind = machine_.kind;
+    contents.folder = fs::current_path().string();
+    for (const auto& of_plan : kept_)
+      for (const auto& [name, result] : of_plan) contents.cases.push_back(result);
+    return contents;
+  }
+
   void prepare() {
     folder_ = output_folder(line_, plans_.front().scenarios[0].name);
     result_.command = as_typed(line_);
     result_.started = earlier_.started.empty() ? now_iso() : earlier_.started;
-    result_.environment.facts = environment_facts();
     if (plans_.front().device.kind == Device::cpu) result_.warning = busy_;
     result_.environment.tags = line_.tags;
     for (const auto& plan : plans_)
@@ -162,16 +175,16 @@ class Run {
       progress_.show(what, before + done, all);
     };
     events.finished = [&](const CaseResult& result, bool complete) {
-      if (complete) journal.add(result);
-      result_.cases.push_back(result);
+      auto& added = result_.cases.emplace_back(result);
+      added.machine = machine_.name;
+      if (complete) journal.add(added);
     };
     events.already_done = [&](const std::string& wanted) {
-      const auto found =
-          std::find_if(earlier_.cases.begin(), earlier_.cases.end(),
-                       [&](const auto& result) { return case_name(result) == wanted; });
-      if (found == earlier_.cases.end()) return false;
-      result_.cases.push_back(std::move(*found));
-      earlier_.cases.erase(found);  // two scenarios of one name have a case of this name each
+      if (kept_.empty()) return false;
+      const auto found = kept_[k].find(wanted);
+      if (found == kept_[k].end()) return false;
+      result_.cases.push_back(std::move(found->second));
+      kept_[k].erase(found);
       return true;
     };
     run_cases(plans_[k], cases_[k], catalog_, rounds, events);
@@ -179,6 +192,8 @@ class Run {
 
   void write() {
     progress_.clear();
+    if (const auto note = machines_note(result_.cases); !note.empty())
+      result_.warning += (result_.warning.empty() ? "warning: " : "; ") + note;
     std::vector<std::string> on_disk = line_.formats;
     std::erase(on_disk, "console");
     const auto files = write_reports(result_, folder_, on_disk);
@@ -210,6 +225,8 @@ class Run {
   const CommandLine& line_;
   std::string busy_;
   JournalContents earlier_;
+  Machine machine_;
+  KeptCases kept_;  // of an earlier part; empty where there was none
   Catalog catalog_;
   std::vector<RunPlan> plans_;
   std::vector<std::vector<PlannedCase>> cases_;
@@ -221,42 +238,9 @@ class Run {
 
 }  // namespace
 
-/// A resumed run goes on as it was begun: other flags would make two halves of different runs.
-void only_resume(const std::vector<std::string>& arguments) {
-  for (std::size_t k = 0; k < arguments.size(); ++k) {
-    const auto& word = arguments[k];
-    if (word == "--resume")
-      ++k;
-    else if (word != "--quiet" && word != "--no-color" && !word.starts_with("--resume="))
-      throw UsageError(fmt::format(
-          "{}: --resume goes on with the flags that the run was begun with, and takes no others "
-          "but --quiet and --no-color",
-          word));
-  }
-}
-
 int run_command(const CommandLine& typed) {
-  CommandLine line = typed;
   JournalContents earlier;
-  if (!typed.resume.empty()) {
-    only_resume(typed.arguments);
-    earlier = read_journal(typed.resume);
-    if (earlier.build != this_build())
-      throw UsageError(fmt::format(
-          "--resume {}: it was begun with another build ({}; this is {}): run anew with --out",
-          typed.resume, earlier.build, this_build()));
-    const auto results = fs::absolute(typed.resume);
-    std::error_code error;
-    fs::current_path(earlier.folder, error);
-    if (error)
-      throw UsageError(fmt::format("--resume {}: it was started in {}, which is not there any more",
-                                   typed.resume, earlier.folder));
-    bool exit_now = false;
-    line = parse_command_line(earlier.arguments, exit_now);
-    line.resume = results.string();
-    line.quiet = typed.quiet;
-    line.color = line.color && typed.color;
-  }
+  const CommandLine line = typed.resume.empty() ? typed : resumed(typed, earlier);
   const bool only_lists = line.dry_run || line.benchmark.list_tests;
   Run run(line, std::move(earlier), only_lists ? "" : busy_machine());
   if (line.dry_run) return run.dry_run();

@@ -66,8 +66,9 @@ struct TimedSample {
 struct CaseResult {
   std::string scenario;
   Problem problem;
-  std::string device;  // "cpu", "cuda:0"
-  std::string impl;    // "cpu:blas"
+  std::string device;   // "cpu", "cuda:0"
+  std::string machine;  // that it ran on, as Machine::name; a resumed run may have several
+  std::string impl;     // "cpu:blas"
   bool peer = false;
   std::string mode = "eager";  // or "graph"
   std::string cache = "hot";   // while it was timed: hot, cold or rotate

@@ -14,12 +14,14 @@ namespace {
 using schema::Json;
 
 constexpr const char* journal_name = "journal.jsonl";
+constexpr int journal_version = 3;  // one more whenever a header or a case is written otherwise
 
 std::string header(const JournalContents& contents) {
-  return schema::dump(Json{{"rnnbench_journal", schema::version},
+  return schema::dump(Json{{"rnnbench_journal", journal_version},
                            {"arguments", contents.arguments},
                            {"started", contents.started},
                            {"build", contents.build},
+                           {"kind", contents.kind},
                            {"folder", contents.folder}});
 }
 
@@ -55,12 +57,13 @@ JournalContents read_journal(const std::filesystem::path& folder) {
   const Json head = Json::parse(text, nullptr, false);
   if (!head.is_object() || !head.contains("rnnbench_journal"))
     refuse(fmt::format("its {} does not begin as a journal does", journal_name));
-  if (head.at("rnnbench_journal") != schema::version)
+  if (head.at("rnnbench_journal") != journal_version)
     refuse(fmt::format("its journal was written by another version; run anew with --out"));
   try {
     contents.arguments = head.at("arguments").get<std::vector<std::string>>();
     contents.started = head.at("started").get<std::string>();
     contents.build = head.at("build").get<std::string>();
+    schema::decode(head.at("kind"), contents.kind);
     contents.folder = head.at("folder").get<std::string>();
     while (std::getline(in, text)) {
       const Json json = Json::parse(text, nullptr, false);

@@ -14,7 +14,8 @@ namespace rnnbench {
 struct JournalContents {
   std::vector<std::string> arguments;  // of the run, as typed; empty: there was none
   std::string started;
-  std::string build;   // what was run; a resumed run must be of the same
+  std::string build;  // what was run; a resumed run must be of the same
+  std::vector<std::pair<std::string, std::string>> kind;  // of machine: likewise
   std::string folder;  // that it was started in: paths as typed are relative to it
   std::vector<CaseResult> cases;
 };

@@ -106,6 +106,7 @@ void fields(A& a, Is<Finding> auto& f) {
 template <class A>
 void fields(A& a, Is<CaseResult> auto& c) {
   a("scenario", c.scenario), a("problem", c.problem), a("device", c.device);
+  a.later("machine", c.machine);
   a("impl", c.impl), a("peer", c.peer), a("mode", c.mode), a("cache", c.cache);
   a("outcome", c.outcome), a("reason", c.reason), a("note", c.note), a("reproduce", c.reproduce);
   a.later("config", c.config), a.later("config_source", c.config_source);

@@ -5,7 +5,8 @@
 # more than 1 MB as results.json.gz: thousands of samples as text do not belong into a repository.
 # Goes on where an earlier call stopped: a scenario that passed, from this unchanged revision and with these
 # arguments, is left as it is. One that was cut off is kept as far as it got, in reports/results/.partial, and
-# goes on from there (rnnbench --resume); with another revision, build or arguments it begins anew.
+# goes on from there (rnnbench --resume), on another machine of the same kind too: build the same revision there and
+# bring that folder along. With another revision, build, kind of machine or arguments it begins anew.
 # RNNBENCH names another binary than build/rnnbench; PUBLISH_SECONDS is how long to go on for.
 # Exit code: 0 all passed; 1 one did not, or wrote no results; 3 the time was over, or it was interrupted.
 set -euo pipefail
@@ -70,7 +71,7 @@ for scenario in $scenarios; do
     echo "$scenario: goes on from where it was cut off"
     rm -f "$part"/results.json*  # of a part: not to be taken for the whole
     run --resume "$part" --no-color "${quiet[@]}"
-    # Refused: another build. But where nothing can run now, a GPU being away, it is left for later.
+    # Refused: another build or kind of machine. But where nothing can run now, a GPU being away, it is left for later.
     if [ $status = 2 ] && "$program" --scenario "$scenario" "$@" --dry-run >/dev/null 2>&1; then status=new; fi
   fi
   if [ $status = new ]; then

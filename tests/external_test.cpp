@@ -46,8 +46,8 @@ TEST(External, WorkersOpenTheirDevicesAtTheSameTime) {
   EXPECT_EQ(first + second, "beginbegin");  // one after the other they would be begin, end
 }
 
-/// One line for each call that a worker of the documents' kind is asked for in a run, and for what
-/// makes them: the operation, and what decides about names on a profiler's timeline.
+/// One line for each call that a worker is asked for in a run, and for what makes the kernel: the
+/// operation, and what decides about names on a profiler's timeline.
 std::string asked_of_a_worker(const std::string& arguments) {
   const Folder folder;
   const auto log = folder.path() / "asked", worker = folder.path() / "worker.py";

@@ -51,7 +51,8 @@ RunResult random_run(unsigned seed) {
   for (int k = 0; k < 20; ++k) {
     CaseResult c;
     c.scenario = text(), c.impl = text(), c.mode = text(), c.reason = text(), c.note = text();
-    c.device = text(), c.cache = text(), c.config = text(), c.config_note = text();
+    c.device = text(), c.machine = text(), c.cache = text(), c.config = text(),
+    c.config_note = text();
     c.config_source = static_cast<ConfigSource>(random() % 5);
     c.reproduce = text(), c.peer = random() % 2, c.outcome = static_cast<Outcome>(random() % 9);
     Problem& p = c.problem;
@@ -105,7 +106,7 @@ TEST(Json, whole_run_comes_back) {
 TEST(Json, what_came_later_may_be_absent) {
   Json json = Json::parse(written(write_json, one_of_each()));
   for (Json& one : json["rnnbench"]["cases"])
-    for (const char* key : {"config", "config_source", "config_note"}) {
+    for (const char* key : {"machine", "config", "config_source", "config_note"}) {
       EXPECT_EQ(one.at(key), "");
       one.erase(key);
     }

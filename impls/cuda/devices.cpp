@@ -45,6 +45,15 @@ std::string runtime_text() {
   return version_text(version);
 }
 
+/// As nvidia-smi -L writes it.
+std::string uuid_text(const cudaUUID_t& uuid) {
+  std::string text = "GPU";
+  for (int k = 0; k < 16; ++k)
+    text += fmt::format("{}{:02x}", k == 0 || k == 4 || k == 6 || k == 8 || k == 10 ? "-" : "",
+                        static_cast<unsigned char>(uuid.bytes[k]));
+  return text;
+}
+
 std::string kibibytes(double bytes) { return fmt::format("{:g} KiB", bytes / 1024); }
 
 void fill_card(const cudaDeviceProp& properties, int bus_bits, double memory_hz, int max_cluster,
@@ -75,6 +84,7 @@ void fill_card(const cudaDeviceProp& properties, int bus_bits, double memory_hz,
   add("driver", driver_text());
   add("CUDA runtime", runtime_text());
   for (auto& entry : nvml_card(bus_id)) info.card.push_back(std::move(entry));
+  add("UUID", uuid_text(properties.uuid));
 }
 
 std::string no_device(cudaError_t error) {

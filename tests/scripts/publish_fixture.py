@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(sys.argv.pop(1)).resolve()
+MACHINE = {"SETTINGS": "Release", "KIND": "H200"}  # where tests run: what was built, and on what
 ONE, OTHER = "0123456789abcdef" * 2 + "01234567", "89abcdef" * 5
 # The program, whatever was changed when it was built.
 AS_COMMITTED = r"""#!/bin/sh
@@ -23,7 +24,7 @@ echo "$*" >>"$CALLS"
 exec '{}' "$@"
 """
 # Remembers how it was called. A variable named like the scenario says what becomes of it. Its journal
-# is the build, the arguments, then a line for each part of the run.
+# is the build, the kind of machine, the arguments, then a line for each part of the run.
 PROGRAM = r"""#!/usr/bin/env bash
 if [ "$1" = --version ]; then
   printf 'version: 0.1.0\ngit revision: %s\ngit state: %s\n' "$REVISION" "$STATE"
@@ -45,8 +46,9 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$resume" ]; then
   [ -z "$other" ] || refuse "--resume takes no $other"
-  { read -r build; read -r typed; } <"$resume/journal.jsonl" || refuse "no journal"
-  [ "$build" = "$REVISION $LINKED" ] || refuse "another build"
+  { read -r build; read -r kind; read -r typed; } <"$resume/journal.jsonl" || refuse "no journal"
+  [ "$build" = "$REVISION $SETTINGS" ] || refuse "another build"
+  [ "$kind" = "$KIND" ] || refuse "another kind of machine"
   name=${resume##*/} out=$(pwd -P)/$resume
 fi
 ending=${!name:-passes}
@@ -55,7 +57,7 @@ ending=${!name:-passes}
 mkdir -p "$out"
 if [ -z "$resume" ]; then
   [ ! -e "$out/journal.jsonl" ] || refuse "results of an earlier run"
-  printf '%s\n' "$REVISION $LINKED" "$typed" >"$out/journal.jsonl"
+  printf '%s\n' "$REVISION $SETTINGS" "$KIND" "$typed" >"$out/journal.jsonl"
 fi
 echo "a case" >>"$out/journal.jsonl"
 line="rnnbench $typed"
@@ -83,11 +85,9 @@ class PublishCase(unittest.TestCase):
     def setUp(self):
         scratch = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, scratch)
-        self.top = scratch / "top"  # the repository that publish.sh finds itself in
+        self.stand_in(scratch / "top")
         (self.top / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts/publish.sh", self.top / "scripts")
-        self.folder = self.top / "reports/results/chip"
-        self.partial = self.top / "reports/results/.partial"
         self.tmp = scratch / "tmp"
         self.tmp.mkdir()
         self.elsewhere = scratch / "elsewhere"  # where it is called from must not matter
@@ -96,6 +96,16 @@ class PublishCase(unittest.TestCase):
         self.program = scratch / "program"
         self.program.write_text(PROGRAM)
         self.program.chmod(0o755)
+
+    def stand_in(self, top):
+        """The repository that publish.sh finds itself in."""
+        self.top = top
+        self.folder = top / "reports/results/chip"
+        self.partial = top / "reports/results/.partial"
+
+    def move(self, top):
+        self.top.rename(top)
+        self.stand_in(top)
 
     def publish(self, *arguments, revision=ONE, state="clean", **env):
         """(exit code, output, lines of calls)"""
@@ -107,7 +117,7 @@ class PublishCase(unittest.TestCase):
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={"PATH": os.environ["PATH"], "TMPDIR": str(self.tmp), "CALLS": str(self.calls),
                  "RNNBENCH": str(self.program), "REVISION": revision, "STATE": state,
-                 "LINKED": "today", **env})
+                 **MACHINE, **env})
         left = [*self.tmp.iterdir(), *(f for f in [self.partial, *self.partial.rglob("*")]
                                        if f.is_dir() and not any(f.iterdir()))]
         self.assertEqual(left, [], f"left behind\n{done.stdout}")

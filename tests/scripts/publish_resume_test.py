@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from publish_fixture import AS_COMMITTED, BUILD, ONE, OTHER, PublishCase
+from publish_fixture import AS_COMMITTED, BUILD, MACHINE, ONE, OTHER, PublishCase
 
 # 12 cases of a fifth of a second.
 MANY = """
@@ -83,7 +83,7 @@ class PublishResumes(PublishCase):
         journal = self.partial / "chip/gru/journal.jsonl"
         with subprocess.Popen(
                 [self.top / "scripts/publish.sh", "chip", "gru", "--graph"], start_new_session=True,
-                env={"PATH": os.environ["PATH"], "CALLS": str(self.calls), "LINKED": "today",
+                env={"PATH": os.environ["PATH"], "CALLS": str(self.calls), **MACHINE,
                      "RNNBENCH": str(self.program), "REVISION": ONE, "gru": "slow"}) as running:
             while not journal.is_file() or "a case" not in journal.read_text():
                 self.assertIsNone(running.poll())
@@ -117,9 +117,11 @@ class PublishResumes(PublishCase):
             self.interrupted("--graph", **part)
             self.assertEqual(self.begins_anew("--graph", **whole), [])
 
-    def test_another_build_of_the_revision_begins_anew(self):
-        self.interrupted("--graph")
-        self.assertIn("--dry-run", self.begins_anew("--graph", LINKED="tomorrow")[-1])
+    def test_another_build_of_the_revision_or_kind_of_machine_begins_anew(self):
+        for other in ({"SETTINGS": "Debug"}, {"KIND": "H100"}):
+            self.interrupted("--graph", "--seed=" + "".join(other))
+            self.assertIn("--dry-run",
+                          self.begins_anew("--graph", "--seed=" + "".join(other), **other)[-1])
 
     def test_a_part_without_a_journal_begins_anew(self):
         self.interrupted("--graph")
@@ -164,7 +166,8 @@ class PublishResumes(PublishCase):
         code, out, calls = self.publish("chip", "gru lstm", PUBLISH_SECONDS="0")
         self.assertEqual((code, calls), (0, []), out)
 
-    def test_the_program_measures_every_case_once(self):
+    def cut_off_the_program(self):
+        """(what publish.sh is called with, its environment, cases of the journal that it leaves)"""
         env = {"RNNBENCH_CACHE": os.environ.get("RNNBENCH_CACHE", str(BUILD / "tests/cache"))}
         # So that no ceilings are left to be measured, which takes longer than the time below.
         subprocess.run([BUILD / "rnnbench", "doctor"], env={**os.environ, **env}, check=True,
@@ -180,6 +183,10 @@ class PublishResumes(PublishCase):
             journal = (self.partial / "chip/many/journal.jsonl").read_text()
             before = [json.loads(line) for line in journal.splitlines()[1:]]
         self.assertLess(len(before), 12)
+        return arguments, env, before
+
+    def finish_the_program(self, arguments, env, before):
+        """The run as published; what the journal had of it stands."""
         code, out, calls = self.publish(*arguments, **env)
         self.assertEqual(code, 0, out)
         self.assertEqual(calls[1:], ["--resume reports/results/.partial/chip/many --no-color"])
@@ -188,10 +195,33 @@ class PublishResumes(PublishCase):
         self.assertEqual({case["outcome"] for case in run["cases"]}, {"passed"})
         for old, new in zip(before, run["cases"]):  # with all their samples
             self.assertTrue(old.items() <= new.items(), f"{old['problem']} was measured again")
+        self.assert_names_only_where_it_is_kept()
+        return run
+
+    def test_the_program_measures_every_case_once(self):
+        run = self.finish_the_program(*self.cut_off_the_program())
+        self.assertNotIn("machines", run["warning"])
         self.assertFalse(run["interrupted"])
         self.assertIn(" --out reports/results/chip/many --no-color --device cpu ", run["command"])
         self.assertIn("Written: reports/results/chip/many/", self.kept()["many/console.txt"])
-        self.assert_names_only_where_it_is_kept()
+
+    def test_the_program_goes_on_on_another_machine(self):
+        arguments, env, before = self.cut_off_the_program()
+        file = self.partial / "chip/many/journal.jsonl"
+        here = before[0]["machine"]
+        self.assertEqual(here, os.uname().nodename)
+        for case in before:
+            case["machine"] = "another"
+        header = file.read_text().splitlines()[0]
+        file.write_text("".join(f"{line}\n" for line in [header, *map(json.dumps, before)]))
+        old = self.top.resolve()
+        self.move(self.top.with_name("there"))  # where the project may lie in another folder
+        run = self.finish_the_program(arguments, env, before)
+        self.assertEqual([case["machine"] for case in run["cases"]],
+                         ["another"] * len(before) + [here] * (12 - len(before)))
+        self.assertIn("the cases come from 2 machines of one kind", run["warning"])
+        for name, text in self.kept().items():
+            self.assertNotIn(str(old), text, name)
 
 
 if __name__ == "__main__":
