@@ -101,6 +101,10 @@ MetricsChoice parse_metrics_choice(const std::string& text) {
           "--metrics '{}': expected none, default, full or names of metrics, comma-separated "
           "(rnnbench list metrics)",
           text));
+    if (name == "none" || name == "default" || name == "full")
+      throw UsageError(fmt::format(
+          "--metrics '{}': {} is a level and stands alone, or give names of metrics only", text,
+          name));
     if (std::find(choice.names.begin(), choice.names.end(), name) == choice.names.end())
       choice.names.push_back(name);
   }

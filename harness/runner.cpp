@@ -147,7 +147,15 @@ class ProblemRun {
   /// Ctrl-C: what was measured so far is kept, and said not to have been checked to the end.
   void interrupt() {
     for (auto& live : cases_) {
-      if (checked_) settle(live);  // only counters were being read
+      if (checked_) {  // only counters were being read
+        if (live.live && lacks_counters(live.result)) {
+          live.result.profile = unread({}, "interrupted before they were read");
+          live.result.warnings.emplace_back(
+              "interrupted before its counters were read: --resume runs its problem again");
+          unfinished_.push_back(&live);
+        }
+        settle(live);
+      }
       if (live.live) {
         summarize_samples(live);
         live.end(Outcome::unverified, "interrupted before its last check");
@@ -163,6 +171,11 @@ class ProblemRun {
  private:
   bool any_live() const {
     return std::any_of(cases_.begin(), cases_.end(), [](const auto& c) { return c.live; });
+  }
+
+  bool lacks_counters(const CaseResult& result) const {
+    const auto asked = parse_metrics_choice(plan_.protocol.metrics);
+    return asked.level != MetricsChoice::Level::none && !result.meaning;
   }
 
   std::vector<Seat> live_seats() const {

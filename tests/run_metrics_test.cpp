@@ -28,6 +28,38 @@ nlohmann::json metrics_in(const Folder& folder) {
   return in ? nlohmann::json::parse(in) : nlohmann::json();
 }
 
+/// Its case is measured and checked by then, and yet not finished.
+TEST(RunMetrics, InterruptedWhileCountersAreReadItsProblemRunsAgain) {
+  const Folder folder;
+  const std::string began = (folder.path() / "began").string();
+  std::string source = worker_source();
+  const std::string op = "    if op == \"metrics\":";
+  const auto line = source.find('\n', source.find(op)) + 1;
+  source.insert(line, fmt::format("        import os, time\n"
+                                  "        if not os.path.exists('{0}'):\n"
+                                  "            open('{0}', 'w').close()\n"
+                                  "            time.sleep(60)\n",
+                                  began));
+  std::ofstream(folder.path() / "worker.py") << source;
+  const std::string arguments = problem + "--impl mine,naive " + fast + "--metrics default " +
+                                out_flag(folder) + "--external mine='python3 " +
+                                (folder.path() / "worker.py").string() + "'";
+  const auto first =
+      run_program(arguments, "sh -c '\"$0\" \"$@\" & run=$!; until [ -e " + began +
+                                 " ]; do sleep 0.02; done; kill -INT $run; wait $run'");
+  EXPECT_EQ(first.code, 130) << first.output;
+  EXPECT_NE(first.output.find("before its counters were read"), std::string::npos) << first.output;
+
+  const auto second = run_program("--quiet --resume " + folder.path().string());
+  EXPECT_EQ(second.code, 0) << second.output;
+  const auto cases = cases_in(folder.path());
+  ASSERT_EQ(cases.size(), 2U);
+  for (const auto& one : cases) {
+    EXPECT_EQ(one.at("outcome"), "passed") << one.at("reason");
+    EXPECT_FALSE(one.at("profile").at("region").empty()) << one.at("impl");
+  }
+}
+
 TEST(RunMetrics, CountersGoFromAWorkerIntoAllFiles) {
   const Folder folder;
   const auto run = run_worker(folder, worker_source(), "--metrics default");
@@ -125,7 +157,7 @@ TEST(RunMetrics, WhoInterruptsThePassKeepsWhatWasMeasured) {
 TEST(RunMetrics, OurOwnCountersHaveAValueOrAReason) {
   const Folder folder;
   const auto run = run_program(problem + "--impl naive " + fast + out_flag(folder) +
-                               "--metrics full,no-such-counter");
+                               "--metrics instructions,no-such-counter");
   EXPECT_EQ(run.code, 0) << run.output;
   const auto again = run_program(problem + "--impl naive " + fast + "--out " +
                                  (folder.path() / "full").string() + " --metrics full");
