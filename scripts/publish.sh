@@ -2,7 +2,7 @@
 # Runs scenarios and keeps what they gave where the project publishes results.
 #   scripts/publish.sh FOLDER "SCENARIO ..." [arguments of rnnbench]
 # writes reports/results/FOLDER/SCENARIO/{results.json,results.csv,report.md,console.txt}; results of
-# more than 1 MB as results.json.gz: thousands of samples as text do not belong into a repository.
+# more than 1 MB with .gz after their names: thousands of samples as text do not belong into a repository.
 # Goes on where an earlier call stopped: a scenario that passed, from this unchanged revision and with these
 # arguments, is left as it is. One that was cut off is kept as far as it got, in reports/results/.partial, and
 # goes on from there (rnnbench --resume), on another machine of the same kind too: build the same revision there and
@@ -95,7 +95,7 @@ for scenario in $scenarios; do
   fi
   # The results name where they were written, in full where they went on; they are to name where they are kept.
   sed -i "s|$top/$part|$out|g; s|$part|$out|g" "$part"/*
-  find "$part/results.json" -size +1000000c -exec gzip -9n {} +
+  find "$part"/results.* -size +1000000c -exec gzip -9n {} +
   rm -rf "$out" "$part"/.[!.]*  # hidden: half of a file, from when it was killed
   mkdir -p "$folder"
   mv "$part" "$out"

@@ -20,8 +20,7 @@ TEST(External, AnExternalWorkerIsMeasuredLikeAnyOther) {
 
 /// The worker of docs/worker-protocol.md, with other lines where it opens its device.
 void write_worker(const std::filesystem::path& file, const std::string& open) {
-  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
-  std::string text(std::istreambuf_iterator<char>(in), {});
+  std::string text = text_of(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
   const std::string from = "    if op == \"open\":\n";
   ASSERT_NE(text.find(from), std::string::npos);
   text.replace(text.find(from), from.size(), from + open);
@@ -51,8 +50,7 @@ TEST(External, WorkersOpenTheirDevicesAtTheSameTime) {
 std::string asked_of_a_worker(const std::string& arguments) {
   const Folder folder;
   const auto log = folder.path() / "asked", worker = folder.path() / "worker.py";
-  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
-  std::string text(std::istreambuf_iterator<char>(in), {});
+  std::string text = text_of(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
   const std::string from = "    if op == \"make\":\n";
   EXPECT_NE(text.find(from), std::string::npos);
   text.insert(text.find(from),
@@ -66,8 +64,7 @@ std::string asked_of_a_worker(const std::string& arguments) {
                                fast + out_flag(folder) + "--external mine='python3 " +
                                worker.string() + "' " + arguments);
   EXPECT_EQ(run.code, 0) << run.output;
-  std::ifstream asked(log);
-  return {std::istreambuf_iterator<char>(asked), {}};
+  return text_of(log);
 }
 
 const std::string made =
@@ -93,8 +90,7 @@ TEST(External, AProfilersCallComesAfterTheWarmUpAndIsOne) {
 
 TEST(External, AWorkerThatLostCountOfItsCallsHasNotPassed) {
   const Folder folder;
-  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
-  std::string text(std::istreambuf_iterator<char>(in), {});
+  std::string text = text_of(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
   const std::string from = "\"last_set\": sets[(calls - 1) % len(sets)]";
   ASSERT_NE(text.find(from), std::string::npos);
   text.replace(text.find(from), from.size(), "\"last_set\": 7");

@@ -12,11 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 /// A journal's header and cases, to be changed and written back: as if the run had been cut off
 /// there, or begun elsewhere.
 struct Lines {

@@ -11,10 +11,7 @@ namespace {
 
 const std::string problem = "--device cpu --cell rnn_tanh --hidden 4 --seq 3 ";
 
-std::string worker_source() {
-  std::ifstream in(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+std::string worker_source() { return text_of(RNNBENCH_SOURCE_DIR "/tests/external_worker.py"); }
 
 Finished run_worker(const Folder& folder, const std::string& source, const std::string& flags) {
   std::ofstream(folder.path() / "worker.py") << source;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -50,6 +51,12 @@ inline Finished run_program(const std::string& arguments, const std::string& bef
   const int status = pclose(pipe);
   finished.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return finished;
+}
+
+/// All of a file; empty where there is none.
+inline std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 inline nlohmann::json read_results(const std::filesystem::path& folder) {

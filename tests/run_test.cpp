@@ -14,11 +14,6 @@ namespace fs = std::filesystem;
 
 const std::string tiny = "--device cpu --cell gru --batch 2 --hidden 6 --seq 4 --impl naive ";
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 TEST(Run, WritesATableAndThreeFiles) {
   const Folder folder;
   const auto run = run_program(tiny + fast + out_flag(folder));

@@ -13,11 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 class Tune : public ::testing::Test {
  protected:
   /// A cache and a copy of the plug-in that are this test's alone; the ceilings are those that all

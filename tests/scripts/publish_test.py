@@ -58,6 +58,8 @@ class Publish(PublishCase):
         self.assertEqual(packed[3:8], bytes(5))  # neither name nor time of the file
         text = gzip.decompress(packed).decode()
         self.assertIn("--out reports/results/chip/gru ", text)
+        self.assertEqual([file.name for file in self.folder.glob("gru/results.csv*")],
+                         ["results.csv.gz"])
         # Of another revision than its mark says.
         (self.folder / "gru/results.json.gz").write_bytes(
             gzip.compress(text.replace(ONE, OTHER).encode()))

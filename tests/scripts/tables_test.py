@@ -1,4 +1,5 @@
 """What scripts/tables.py makes of result files, in a copy of its own."""
+import gzip
 import pathlib
 import shutil
 import subprocess
@@ -51,6 +52,13 @@ class Tables(unittest.TestCase):
 after
 """)
         self.assertEqual(self.run_on(self.readme.read_text(), "--check").returncode, 0)
+
+    def test_a_packed_file_is_read_under_its_name(self):
+        (self.top / "r.csv").unlink()
+        (self.top / "r.csv.gz").write_bytes(gzip.compress(ROWS.encode()))
+        done = self.run_on(f"{HEAD}\n<!-- end -->\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("| f32 | 2.00 | 8.00 | 4.00 |", self.readme.read_text())
 
     def test_check_finds_a_typed_number_and_leaves_it(self):
         stale = f"{HEAD}\n| 9.99 |\n<!-- end -->\n"
