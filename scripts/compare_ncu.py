@@ -182,9 +182,11 @@ def run_ncu(folder, arguments, ours, launches, replay):
     # and restores memory around every pass: that leaves the L2 as no call of the program does, and
     # DRAM bytes come out wrong by factors. Replaying the application, each kernel finds the caches
     # as the kernels before it left them.
+    # Each of its passes is a run of the program, so it is asked for what is judged alone.
+    shown = sorted(read - set(ASKED)) if replay == "kernel" else []
     code = run([str(TOP / "scripts/ncu.sh"), "--csv", "--page", "raw", "--print-units", "base",
                 "--replay-mode", replay, "--log-file", str(path), "--launch-count", str(launches),
-                "--metrics", ",".join([*ASKED, *sorted(read - set(ASKED))]), "--", *arguments])
+                "--metrics", ",".join([*ASKED, *shown]), "--", *arguments])
     if not path.exists():
         raise Bad(f"scripts/ncu.sh ended with {code} and wrote no {path}: see above, or name a file by --ncu")
     if code != 0:

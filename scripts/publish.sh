@@ -95,7 +95,7 @@ for scenario in $scenarios; do
   fi
   # The results name where they were written, in full where they went on; they are to name where they are kept.
   sed -i "s|$top/$part|$out|g; s|$part|$out|g" "$part"/*
-  find "$part"/results.* -size +1000000c -exec gzip -9n {} +
+  find "$part" \( -name '*.json' -o -name '*.csv' \) -size +1000000c -exec gzip -9n {} +
   rm -rf "$out" "$part"/.[!.]*  # hidden: half of a file, from when it was killed
   mkdir -p "$folder"
   mv "$part" "$out"

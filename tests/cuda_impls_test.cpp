@@ -47,6 +47,24 @@ TEST_F(GpuImpls, CublasAgreesInEverySchedule) {
   }
 }
 
+/// The same kernels in every process, which profilers that replay programs need: nothing is timed
+/// to choose a product.
+TEST_F(GpuImpls, CublasTriesNoProductWhereItIsTold) {
+  const Impl& impl = *Registry::instance().find("cuda:cublas");
+  const Options plain{.more = {{"products", "plain"}}};
+  std::mt19937 random(13);
+  for (int k = 0; k < 24; ++k) {
+    Problem p = random_problem(random, small_sizes);
+    p.dtype = static_cast<Dtype>(k % 4);
+    check(impl, p, k % 2, p.stateful ? 3 : 1, random, plain);
+    DeviceProblem device(*session, p, random_inputs(p, random));
+    const std::string note = impl.make(p, device.tensors, plain)->note();
+    EXPECT_EQ(note.find("cublasLt"), std::string::npos) << note;
+    EXPECT_EQ(note.find("transposed"), std::string::npos) << note;
+    if (HasFatalFailure()) return;
+  }
+}
+
 /// cuDNN takes a problem or refuses it in its own words; what it takes is right.
 TEST_F(GpuImpls, PeersAgreeOrRefuse) {
   std::mt19937 random(10);

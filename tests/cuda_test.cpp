@@ -68,7 +68,7 @@ TEST_F(CudaModule, SaysWhatCublasCannotCount) {
 TEST_F(CudaModule, SaysWhichWordsTheOptionsOfCublasTake) {
   const Impl* impl = Registry::instance().find("cuda:cublas");
   const Problem p = parse_id("gru_b1_t2_i3_h4_l2_f32");
-  for (const char* option : {"schedule", "streams"}) try {
+  for (const char* option : {"schedule", "streams", "products"}) try {
       impl->make(p, {}, {.more = {{option, "sideways"}}});
       FAIL() << option << " took any word";
     } catch (const UsageError& refusal) {

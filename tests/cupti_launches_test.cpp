@@ -56,6 +56,35 @@ TEST(CuptiLaunches, OverlapCountsOnceInBusyTime) {
   EXPECT_EQ(spans({}).span_ns, 0);
 }
 
+TEST(CuptiLaunches, OfEqualCallsTheShortestAfterTheFirstIsKept) {
+  // The first call is the shortest here and not to be believed; the third has its kernels in
+  // another order, as two streams may.
+  const std::vector<Launch> calls{launch("a", 1, 0, 10),    launch("b", 2, 11, 20),
+                                  launch("a", 1, 100, 110), launch("b", 2, 150, 160),
+                                  launch("b", 2, 202, 211), launch("a", 1, 200, 231)};
+  auto kept = calls;
+  EXPECT_EQ(shortest_call(kept, 3), 2U);
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept.front().start_ns, 202U);
+  EXPECT_EQ(spans(kept).span_ns, 31);
+
+  kept = calls;
+  EXPECT_EQ(shortest_call(kept, 1), 0U) << "one call is kept as it is";
+  EXPECT_EQ(kept.size(), 6U);
+
+  kept = calls;
+  kept.pop_back();
+  EXPECT_EQ(shortest_call(kept, 3), 3U) << "a launch is missing";
+  EXPECT_EQ(kept.size(), 5U);
+
+  kept = calls;
+  kept[3].grid = {4, 1, 1};
+  EXPECT_EQ(shortest_call(kept, 3), 3U) << "the second call is another";
+  EXPECT_EQ(kept.size(), 6U);
+  std::vector<Launch> none;
+  EXPECT_EQ(shortest_call(none, 2), 1U) << "calls that launch nothing";
+}
+
 TEST(CuptiLaunches, TheMiddleSampleStandsForWhatIsBetweenTheEnds) {
   const Group group{"k", "shape", {0, 3, 4, 8, 9, 12}, 60};
   using Weights = std::vector<double>;

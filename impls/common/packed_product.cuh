@@ -71,16 +71,19 @@ DeviceArray<T> joined(const std::vector<Piece>& pieces, cudaStream_t stream) {
 template <class T, class Out>
 class PackedProduct {
  public:
+  /// For `tries`: cuBLAS's own choice for W as it lies, the same in every process.
+  static constexpr int plain = -1;
+
   /// weights: [places, n, k]. `a` and `c` are for trying, and c is overwritten; later ones are any
   /// number of a_stride and c_stride further on, or aligned as cudaMalloc aligns. `tries`: of
-  /// cublasLt's algorithms for each form of W. bias: [n], added to every row, or null; of Out's
-  /// type, and only without a batch. For make: allocates, and may wait.
+  /// cublasLt's algorithms for each form of W, or plain. bias: [n], added to every row, or null; of
+  /// Out's type, and only without a batch. For make: allocates, and may wait.
   PackedProduct(ProductLane& lane, Dtype dtype, const ProductShape& s, const T* a,
                 DeviceArray<T> weights, Out* c, int tries, const T* bias = nullptr)
       : dtype_(dtype), shape_(s), tries_(tries), bias_(bias), weights_(std::move(weights)) {
     std::size_t available = 0, total = 0;
     RNNBENCH_CUDA(cudaMemGetInfo(&available, &total));
-    const bool fits = available / 2 >= weights_.bytes();  // else W stays as it lies
+    const bool fits = tries != plain && available / 2 >= weights_.bytes();  // else W stays
     const Key key = key_of(a, c, fits);
     const auto known = choices().find(key);
     if (known != choices().end())
@@ -189,7 +192,7 @@ class PackedProduct {
     try_way(lane, {.form = form}, nullptr, a, weights.get(), c);
     // Large products fill the chip whatever the algorithm, and trying them takes long.
     const int most = work() > 1e10 ? 0 : work() > 1e9 ? std::min(tries_, 4) : tries_;
-    if (!lane.lt() || most == 0) return;
+    if (!lane.lt() || most <= 0) return;
     const CublasLtProduct product = lt_product(form);
     const auto algorithms = product.algorithms(lane.lt(), addresses(a, weights.get(), c),
                                                lane.lt_workspace().bytes(), most);

@@ -31,10 +31,12 @@ template <class T>
 class Cublas final : public Kernel {
  public:
   /// Of several `schedules` it takes the one that is faster by trial.
-  Cublas(const Problem& p, const Tensors& t, const std::vector<Schedule>& schedules, bool overlap)
+  Cublas(const Problem& p, const Tensors& t, const std::vector<Schedule>& schedules, bool overlap,
+         bool plain)
       : p_(p),
         t_(t),
         overlap_(overlap && gate_steps_overlap<T>(p.cell)),
+        plain_(plain),
         stack_(p, t),
         input_gates_(zeroed_array<float>(  // trials read what no product has written yet
             std::size_t(p.seq * p.batch * p.directions * rows()))),
@@ -141,9 +143,9 @@ class Cublas final : public Kernel {
                              .c_stride = p_.batch * n};
     hidden_gates_ =
         zeroed_array<float>(std::size_t((stacked ? p_.layers : p_.directions) * shape.c_stride));
-    return std::make_unique<GateProduct>(main_, p_.dtype, shape, stack_.h(0, 0),
-                                         joined<T>(pieces, own_), hidden_gates_.get(),
-                                         CublasLtProduct::most_algorithms);
+    return std::make_unique<GateProduct>(
+        main_, p_.dtype, shape, stack_.h(0, 0), joined<T>(pieces, own_), hidden_gates_.get(),
+        plain_ ? GateProduct::plain : CublasLtProduct::most_algorithms);
   }
 
   void choose_schedule(const std::vector<Schedule>& schedules) {
@@ -202,7 +204,10 @@ class Cublas final : public Kernel {
 
   /// Algorithms to try of a product that is there once a layer or once at all: one among many,
   /// unless there is but one step.
-  int once_tries() const { return p_.seq > 1 ? 4 : CublasLtProduct::most_algorithms; }
+  int once_tries() const {
+    if (plain_) return GateProduct::plain;
+    return p_.seq > 1 ? 4 : CublasLtProduct::most_algorithms;
+  }
 
   // ---- launch
 
@@ -308,6 +313,7 @@ class Cublas final : public Kernel {
   CudaStream own_, side_;  // own_: of make
   CudaEvent event_{cudaEventDisableTiming};
   bool overlap_;  // launches may begin before the one before is done
+  bool plain_;    // products by cuBLAS's own choice, nothing tried
   LayerStack<T> stack_;
   DeviceArray<float> input_gates_;   // [T, B, D*G*H] or [B, T, D*G*H], as x lies
   DeviceArray<float> hidden_gates_;  // [D, B, G*H]; wavefront: [L, B, 2*G*H]
@@ -356,12 +362,12 @@ Reason unsupported(const Problem& p, const DeviceInfo&) {
 /// Schedules are tried once for a problem and process, so that its instances do not differ.
 template <class T>
 std::unique_ptr<Kernel> make_cublas(const Problem& p, const Tensors& t,
-                                    std::vector<Schedule> schedules, bool overlap) {
+                                    std::vector<Schedule> schedules, bool overlap, bool plain) {
   static std::map<std::string, Schedule> chosen;
   const bool open = schedules.size() > 1;
   if (const auto found = chosen.find(id(p)); open && found != chosen.end())
     schedules = {found->second};
-  auto kernel = std::make_unique<Cublas<T>>(p, t, schedules, overlap);
+  auto kernel = std::make_unique<Cublas<T>>(p, t, schedules, overlap, plain);
   if (open) chosen.emplace(id(p), kernel->schedule());
   return kernel;
 }
@@ -373,8 +379,9 @@ RNNBENCH_IMPL({.name = "cublas",
                .make = [](const Problem& p, const Tensors& t, const Options& options) {
                  const auto schedules = schedules_for(p, options);
                  const bool overlap = overlaps(options, "cuda:cublas");
+                 const bool plain = word_of(options, "products", "tried", "plain") == "plain";
                  return with_storage(p.dtype, [&](auto type) {
-                   return make_cublas<decltype(type)>(p, t, schedules, overlap);
+                   return make_cublas<decltype(type)>(p, t, schedules, overlap, plain);
                  });
                }});
 

@@ -60,6 +60,8 @@ class Publish(PublishCase):
         self.assertIn("--out reports/results/chip/gru ", text)
         self.assertEqual([file.name for file in self.folder.glob("gru/results.csv*")],
                          ["results.csv.gz"])
+        self.assertEqual([file.name for file in self.folder.glob("gru/metrics.json*")],
+                         ["metrics.json.gz"])
         # Of another revision than its mark says.
         (self.folder / "gru/results.json.gz").write_bytes(
             gzip.compress(text.replace(ONE, OTHER).encode()))

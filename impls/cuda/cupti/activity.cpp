@@ -111,14 +111,17 @@ class Recording {
 
 }  // namespace
 
-Records record_kernels(const std::function<void()>& work) {
+Records record_kernels(const std::function<void()>& work, int calls) {
   const Recording recording;
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  const auto end = std::chrono::steady_clock::now();
+  std::vector<double> seconds;
+  for (int k = 0; k < calls; ++k) {  // not flushed in between: a new buffer costs the next call
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const auto end = std::chrono::steady_clock::now();
+    seconds.push_back(std::chrono::duration<double>(end - start).count());
+  }
   RNNBENCH_CUPTI_CALL(cuptiActivityFlushAll, CUPTI_ACTIVITY_FLAG_FLUSH_FORCED);
   Records records;
-  records.seconds = std::chrono::duration<double>(end - start).count();
   {
     Collected& all = collected();
     const std::lock_guard lock(all.mutex);
@@ -130,6 +133,9 @@ Records record_kernels(const std::function<void()>& work) {
       records.launches.begin(), records.launches.end(), [](const Launch& a, const Launch& b) {
         return std::tie(a.correlation, a.start_ns) < std::tie(b.correlation, b.start_ns);
       });
+  const std::size_t kept = shortest_call(records.launches, seconds.size());
+  records.alike = kept < seconds.size();
+  records.seconds = records.alike ? seconds[kept] : seconds.back();
   return records;
 }
 

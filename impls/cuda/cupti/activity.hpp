@@ -13,11 +13,12 @@ struct Records {
   std::vector<Launch> launches;  // in the order they were launched in
   std::size_t untimed = 0;       // that came without times, and are left out
   std::size_t dropped = 0;       // that CUPTI had no room for
-  double seconds = 0;            // of the work, with its waiting: dearer than unrecorded
+  bool alike = true;             // the calls, of which one was kept; else all are here
+  double seconds = 0;            // of the call kept, with its waiting: dearer than unrecorded
 };
 
-/// Runs `work`, which waits for the device. Never while ranges are enabled: its records would be
-/// garbage. Throws Failure.
-Records record_kernels(const std::function<void()>& work);
+/// Runs `work`, which waits for the device, `calls` times and keeps one of them (shortest_call in
+/// launches.hpp). Never while ranges are enabled: the records would be garbage. Throws Failure.
+Records record_kernels(const std::function<void()>& work, int calls);
 
 }  // namespace rnnbench::cupti

@@ -95,6 +95,32 @@ Spans spans(const std::vector<Launch>& launches) {
   return found;
 }
 
+std::size_t shortest_call(std::vector<Launch>& launches, std::size_t calls) {
+  if (calls == 0 || launches.size() % calls != 0) return calls;
+  const std::size_t each = launches.size() / calls;
+  const auto call = [&](std::size_t k) {
+    const auto first = launches.begin() + static_cast<std::ptrdiff_t>(k * each);
+    return std::vector<Launch>(first, first + static_cast<std::ptrdiff_t>(each));
+  };
+  const auto kernels_of = [](const std::vector<Launch>& some) {  // streams may change their order
+    std::multiset<std::pair<std::string, std::string>> all;
+    for (const Launch& one : some) all.emplace(one.name, shape_of(one));
+    return all;
+  };
+  std::vector<Launch> shortest = call(0);
+  const auto kernels = kernels_of(shortest);
+  std::size_t kept = 0;
+  for (std::size_t k = 1; k < calls; ++k) {
+    std::vector<Launch> one = call(k);
+    if (kernels_of(one) != kernels) return calls;
+    if (kept > 0 && spans(one).span_ns >= spans(shortest).span_ns) continue;
+    kept = k;
+    shortest = std::move(one);
+  }
+  launches = std::move(shortest);
+  return kept;
+}
+
 std::vector<double> stands_for(const Group& group, const std::vector<std::size_t>& sampled) {
   std::vector<double> weights(sampled.size(), 1);
   if (sampled.empty()) return weights;

@@ -52,6 +52,12 @@ struct Spans {
 };
 Spans spans(const std::vector<Launch>& launches);
 
+/// Of `calls` equal calls whose launches follow one another in `launches`, keeps those of the one
+/// with the shortest span, and returns its number. The first is out of the question where there are
+/// others: setting up the recording stands in it as a gap, of 2 ms on an H200. Where the launches
+/// are not `calls` times the same, all are kept and `calls` is returned.
+std::size_t shortest_call(std::vector<Launch>& launches, std::size_t calls);
+
 /// How many launches of a group each sampled one stands for, in the order of `sampled` (its
 /// ordinals): its first and its last for themselves, what is between for the one from its middle.
 std::vector<double> stands_for(const Group& group, const std::vector<std::size_t>& sampled);

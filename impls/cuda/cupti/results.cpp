@@ -87,8 +87,7 @@ std::vector<std::string> hit_rate_warnings(const Profile& profile) {
   for (const auto& [name, seen] : over)
     warnings.push_back(
         fmt::format("{} is over 100 % in {} place{}, up to {:.0f} %: hits and look-ups are counted "
-                    "in different "
-                    "passes, and there are few of them",
+                    "in different passes, and there are few of them",
                     name, seen.places, seen.places == 1 ? "" : "s", seen.most));
   return warnings;
 }
