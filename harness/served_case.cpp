@@ -270,9 +270,10 @@ Profile ServedCase::metrics(const ProfileRequest& request) {
 
 void ServedCase::profile(CacheMode cache) {
   Instance& instance = instances_[next_call_ % instances_.size()];
-  // Several instances have had their inputs since they were made: writing them again would bring
-  // them into the cache.
-  if (instances_.size() == 1) prepare(instance, 0);
+  // After warm-up calls, and with several instances, there are inputs. Written again they would be
+  // in the cache, and modified, and the counters would have the traffic of that in them.
+  if (next_call_ == 0 && instances_.size() == 1) prepare(instance, 0);
+  if (problem_.stateful) instance.reset_state();
   if (cache == CacheMode::cold) flush();
   session_.synchronize();
   const CallRanges open(session_, ranges_, "profile");

@@ -106,11 +106,21 @@ TEST(ServedCases, AProfilersCallIsAloneInItsRangeAfterTheWarmUp) {
     EXPECT_EQ(within("measure"), Strings{"no such range"});
     happened.erase(happened.begin(), happened.begin() + static_cast<std::ptrdiff_t>(before));
     EXPECT_EQ(std::count(happened.begin(), happened.end(), "call"), 1);
-    // As before a timed call: outputs are poisoned, unless the cache is to be left as it is, and
-    // only `cold` writes over the cache.
+    // Only `cold` writes over the cache that the warm-up left.
     const auto fills = std::count(happened.begin(), happened.end(), "fill");
-    EXPECT_EQ(fills, cache == CacheMode::rotate ? 0 : cache == CacheMode::cold ? 2 + 1 : 2);
+    EXPECT_EQ(fills, cache == CacheMode::cold ? 1 : 0);
+    EXPECT_EQ(std::count(happened.begin(), happened.end(), "copy"), 0);
   }
+}
+
+TEST(ServedCases, WithoutWarmUpAProfilersCallHasInputs) {
+  Served one(CacheMode::hot);
+  const auto before = happened.size();
+  one.served->profile(CacheMode::hot);
+  happened.erase(happened.begin(), happened.begin() + static_cast<std::ptrdiff_t>(before));
+  EXPECT_EQ(within("profile"), Strings{"call"});
+  EXPECT_EQ(std::count(happened.begin(), happened.end(), "copy"), 2);  // x and h_0
+  EXPECT_EQ(std::count(happened.begin(), happened.end(), "fill"), 2);
 }
 
 }  // namespace
