@@ -75,6 +75,9 @@ TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
   EXPECT_NEAR(replay_cost(1, 0), 0.015, 0.005);  // as measured
   EXPECT_NEAR(replay_cost(9, 0), 0.09, 0.005);
   EXPECT_GT(ranges_cost(2, 0, 512), ranges_cost(2, 0, 1));
+  // A short call is made twice a pass, a long one once.
+  EXPECT_NEAR(region_cost(100, 0.04) - region_cost(100, 0.03), 2, 1e-9);
+  EXPECT_NEAR(region_cost(100, 0.4) - region_cost(100, 0.3), 10, 1e-9);
 }
 
 TEST(CuptiPlan, BudgetIsSpentByTime) {

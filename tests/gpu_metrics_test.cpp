@@ -103,6 +103,12 @@ class GpuMetrics : public Gpu {
     const double warps = value(profile.region, "sm__warps_active.avg.pct_of_peak_sustained_active");
     EXPECT_GT(warps, 0);
     EXPECT_LE(warps, 100);
+    // What starting a pass takes of the L2 (5 to 8 MB) is read by no kernel that is counted.
+    double read = 0;
+    for (const auto& kernel : profile.kernels)
+      read += kernel.launches * value(kernel.metrics, "dram__bytes_read.sum");
+    EXPECT_LT(read, value(profile.region, "dram__bytes_read.sum") + 2e6);
+    EXPECT_LT(value(profile.region, "dram__bytes_read.sum"), 3e6);
     // Recording's own set-up, 2 ms on an H200, is no gap of the call.
     EXPECT_LT(value(profile.region, "rnnbench__gap_time"), 1e6);
     const auto& unknown = profile.region.at("dram__bytes_reads.sum").why;

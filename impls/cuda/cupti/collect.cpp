@@ -214,6 +214,7 @@ class Collector {
         throw Error(fmt::format("not all of {} passes were collected", config.passes()));
       const double before = budget_.spent();
       ranges.start();
+      if (warmed_up(forward_s_)) forward(call_);
       ranges.push("forward");
       forward(call_);
       ranges.pop();

@@ -29,13 +29,14 @@ constexpr std::array launch_calls{CUPTI_DRIVER_TRACE_CBID_cuLaunchKernel,
                                   CUPTI_DRIVER_TRACE_CBID_cuLaunchCooperativeKernel_ptsz};
 
 /// Called by CUPTI around each launch, through C: what fails is kept and thrown afterwards. Begins
-/// at the chosen launches what is to be ended after them.
+/// before some launches what is to be ended after them, or after later ones.
 class Watch {
  public:
   struct Chosen {
-    std::function<bool(std::size_t)> wants;  // an ordinal
+    std::function<bool(std::size_t)> opens;  // whether to begin before this ordinal
     std::function<void()> begin;
-    std::function<void(std::size_t)> end;  // of that ordinal
+    std::function<bool(std::size_t)> closes;  // whether to end after it, if begun
+    std::function<void(std::size_t)> end;     // of that ordinal
   };
   Watch(const std::vector<Launch>& expected, Chosen chosen)
       : expected_(expected), chosen_(std::move(chosen)) {
@@ -68,7 +69,7 @@ class Watch {
 
   void at(const CUpti_CallbackData& call) noexcept {
     if (within_ || failure_) return;  // launches of the profiler's own are not counted
-    if (open_ && call.correlationId != correlation_) return;  // nor are the replays of one
+    if (inside_ && call.correlationId != correlation_) return;  // nor are the replays of one
     within_ = true;
     try {
       if (call.callbackSite == CUPTI_API_ENTER)
@@ -82,22 +83,25 @@ class Watch {
   }
 
   void enter(const CUpti_CallbackData& call) {
-    const std::size_t ordinal = next_++;
-    if (!chosen_.wants(ordinal)) return;
-    if (ordinal >= expected_.size() ||
-        (call.symbolName && readable_name(call.symbolName) != expected_[ordinal].name)) {
+    inside_ = true;
+    correlation_ = call.correlationId;
+    ordinal_ = next_++;
+    const bool opens = !open_ && chosen_.opens(ordinal_);
+    if (!opens && !open_) return;
+    if (ordinal_ >= expected_.size() ||
+        (call.symbolName && readable_name(call.symbolName) != expected_[ordinal_].name)) {
       ++out_of_order_;
       return;
     }
+    if (!opens) return;
     RNNBENCH_CUDA(cudaDeviceSynchronize());  // what came before is not this kernel's
     chosen_.begin();
-    ordinal_ = ordinal;
-    correlation_ = call.correlationId;
     open_ = true;
   }
 
   void leave() {
-    if (!open_) return;
+    inside_ = false;
+    if (!open_ || !chosen_.closes(ordinal_)) return;
     open_ = false;
     RNNBENCH_CUDA(cudaDeviceSynchronize());
     chosen_.end(ordinal_);
@@ -109,7 +113,9 @@ class Watch {
   std::exception_ptr failure_;
   std::size_t next_ = 0, ordinal_ = 0, out_of_order_ = 0;
   std::uint32_t correlation_ = 0;
-  bool within_ = false, open_ = false;
+  bool within_ = false;  // this
+  bool inside_ = false;  // a launch
+  bool open_ = false;    // begun, and not ended
 };
 
 }  // namespace
@@ -117,7 +123,7 @@ class Watch {
 void Alone::look(const Visit& visit, Found& found) {
   const auto start = Clock::now();
   auto began = start;
-  const auto wants = [&](std::size_t ordinal) {
+  const auto opens = [&](std::size_t ordinal) {
     if (!std::binary_search(visit.chosen.begin(), visit.chosen.end(), ordinal)) return false;
     if (since(start) + found.longest_s <= visit.seconds) return true;
     ++found.out_of_time;
@@ -133,7 +139,7 @@ void Alone::look(const Visit& visit, Found& found) {
     ranges_.clear();
     found.longest_s = std::max(found.longest_s, since(began));
   };
-  const Watch watch(visit.expected, {wants, begin, end});
+  const Watch watch(visit.expected, {opens, begin, [](std::size_t) { return true; }, end});
   visit.forward();
   found.out_of_order += watch.out_of_order();
 }
@@ -146,35 +152,46 @@ void InPlace::look(const Visit& visit, Found& found) {
       continue;
     }
     const auto began = Clock::now();
+    const std::size_t first = chosen - std::min(chosen, lead);
     ranges_.restart();
     bool done = false, came = true;
     for (int pass = 0; !done && came && pass < passes_ + 5; ++pass) {
       came = false;
-      const Watch watch(visit.expected, {[&](std::size_t ordinal) { return ordinal == chosen; },
-                                         [&] { ranges_.start(); },
+      bool open = false;
+      const Watch watch(visit.expected, {[&](std::size_t ordinal) { return ordinal == first; },
+                                         [&] {
+                                           ranges_.start();
+                                           open = true;
+                                         },
+                                         [&](std::size_t ordinal) { return ordinal == chosen; },
                                          [&](std::size_t) {
+                                           open = false;
                                            came = true;
                                            done = ranges_.stop();
                                          }});
       visit.forward();
+      if (open) (void)ranges_.stop();
+      came = came && watch.out_of_order() == 0;
       found.out_of_order += watch.out_of_order();
     }
-    if (done && ranges_.decode() > 0) found.values[chosen] = ranges_.values(0);
+    const std::size_t count = done && came ? ranges_.decode() : 0;
+    if (count == chosen - first + 1) found.values[chosen] = ranges_.values(count - 1);
     found.longest_s = std::max(found.longest_s, since(began));
   }
 }
 
 Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
-                   const std::function<void()>& forward, double seconds) {
+                   const std::function<void()>& forward, int calls, double seconds) {
   const auto start = Clock::now();
-  Ranges ranges(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, launches);
+  const std::size_t all = launches * static_cast<std::size_t>(calls);
+  Ranges ranges(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, all);
   bool done = false;
   for (int pass = 0; !done; ++pass) {
     if (pass > config.passes() + 4)
       throw Error(fmt::format("not all of {} passes were collected", config.passes()));
     const double before = since(start);
     ranges.start();
-    forward();
+    for (int call = 0; call < calls; ++call) forward();
     done = ranges.stop();
     const double took = since(start) - before;
     // The first pass has the patching of the code in it, 0.2 s: it tells nothing of the others.
@@ -182,16 +199,16 @@ Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
       throw Error(fmt::format("{} passes of {:.2g} s do not fit", config.passes(), took));
   }
   const std::size_t count = ranges.decode();
-  if (count != launches)
-    throw Error(fmt::format("{} ranges were collected of {} launches", count, launches));
+  if (count != all) throw Error(fmt::format("{} ranges were collected of {} launches", count, all));
   Values values;
   for (std::size_t k = 0; k < count; ++k) {
     const std::string name = ranges.name(k);  // "0", "1", ... in the order of launching
     std::size_t ordinal = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), ordinal);
-    if (error != std::errc() || end != name.data() + name.size() || ordinal >= launches)
+    if (error != std::errc() || end != name.data() + name.size() || ordinal >= all)
       throw Error("a range without a number: " + name);
-    values[ordinal] = ranges.values(k);
+    const std::size_t before = all - launches;  // of the calls that are not counted
+    if (ordinal >= before) values[ordinal - before] = ranges.values(k);
   }
   return values;
 }

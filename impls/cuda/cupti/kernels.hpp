@@ -32,12 +32,15 @@ struct Visit {
   double seconds;
 };
 
-/// One pass a forward call, in which the profiler is on for the chosen launch alone: each pass
-/// finds caches as the call leaves them to that launch.
+/// One pass a forward call, in which the profiler is on for the chosen launch and up to `lead`
+/// before it, which bring back to the caches what starting the profiler took: each pass finds them
+/// as the call leaves them to that launch.
 class InPlace {
  public:
+  static constexpr std::size_t lead = 8;
   InPlace(const Chip& chip, Config& config)
-      : passes_(config.passes()), ranges_(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, 1) {}
+      : passes_(config.passes()),
+        ranges_(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, lead + 1) {}
   void look(const Visit& visit, Found& found);
 
  private:
@@ -58,9 +61,10 @@ class Alone {
   Ranges ranges_;
 };
 
-/// For calls of few launches: each launch is a range, and the call is repeated pass by pass. Throws
-/// Error once it is clear that `seconds` are too few.
+/// For calls of few launches: each launch is a range, and the call is repeated pass by pass, in
+/// each of them `calls` times, of which the last counts. Throws Error once it is clear that
+/// `seconds` are too few.
 Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
-                   const std::function<void()>& forward, double seconds);
+                   const std::function<void()>& forward, int calls, double seconds);
 
 }  // namespace rnnbench::cupti

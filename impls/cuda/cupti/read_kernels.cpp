@@ -69,8 +69,8 @@ class Reader {
     if (chosen.names.empty()) return read;
     Config config(chip_, chosen.names);
     if (way == Way::all) {
-      read.values =
-          look_at_all(chip_, config, kernels_.launches.size(), kernels_.forward, budget_.left());
+      read.values = look_at_all(chip_, config, kernels_.launches.size(), kernels_.forward,
+                                warmed_up(kernels_.forward_s) ? 2 : 1, budget_.left());
     } else if (way == Way::in_place) {
       InPlace in_place(chip_, config);
       look(in_place, cost(chosen.passes), read);
