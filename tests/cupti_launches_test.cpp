@@ -95,6 +95,24 @@ TEST(CuptiLaunches, TheMiddleSampleStandsForWhatIsBetweenTheEnds) {
   EXPECT_TRUE(stands_for(group, {}).empty());
 }
 
+TEST(CuptiLaunches, PlacesAreAroundTheMiddleAndApart) {
+  using Places = std::vector<std::size_t>;
+  Group every;
+  for (std::size_t k = 0; k < 100; ++k) every.ordinals.push_back(2 * k);  // another between each
+  EXPECT_EQ(places_of(every, 100, 4, 9), (Places{90, 100, 110, 120}));
+  EXPECT_EQ(places_of(every, 100, 1, 9), Places{100});
+  // As many as there are, but neither the first nor the last, and `apart` launches before each.
+  const auto all = places_of(every, 100, 1000, 9);
+  EXPECT_EQ(all.front(), 10U);
+  EXPECT_EQ(all.back(), 190U);
+  EXPECT_EQ(all.size(), 19U);
+  // The first and the last stand for themselves, and so does one with too few before it.
+  EXPECT_EQ(places_of(every, 0, 4, 9), Places{0});
+  EXPECT_EQ(places_of(every, 198, 4, 9), Places{198});
+  EXPECT_EQ(places_of({"k", "shape", {3, 5, 40}, 0}, 5, 4, 9), Places{5});
+  EXPECT_EQ(places_of({"k", "shape", {20, 40}, 0}, 40, 4, 9), Places{40});
+}
+
 TEST(CuptiLaunches, SamplesComeFromTheMiddleThenTheEnds) {
   std::vector<Launch> launches;
   for (std::uint64_t k = 0; k < 9; ++k) launches.push_back(launch("long", 1, 20 * k, 20 * k + 10));

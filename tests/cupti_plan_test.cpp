@@ -63,14 +63,21 @@ TEST(CuptiPlan, LaunchesAreLookedAtInTheStateOfTheCallWhereThatIsAffordable) {
   // Many launches of few kernels: samples.
   EXPECT_EQ(ways(9, 5e-3, 400, 2, 3), (Ways{Way::in_place, Way::alone}));
   EXPECT_EQ(ways(9, 5e-3, most_ranges + 1, most_ranges, 30), (Ways{Way::in_place, Way::alone}));
+  // Many launches of one kernel stand for one another; of many kernels they do not.
+  EXPECT_EQ(places_in(3072, 1), 341U);
+  EXPECT_EQ(places_in(3, 2), 1U);
+  EXPECT_EQ(ways(9, 0.4, 3072, 1, 3), (Ways{Way::in_place, Way::alone}));
+  EXPECT_EQ(ways(9, 0.4, 3072, 1024, 3), (Ways{Way::alone}));
   // One call takes most of the budget.
-  EXPECT_EQ(ways(9, 0.4, 3072, 1, 3), (Ways{Way::alone}));
+  EXPECT_EQ(ways(9, 2.9, 3072, 1, 3), (Ways{Way::alone}));
 }
 
 TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
   EXPECT_LT(region_cost(1, 0.01), region_cost(9, 0.01));
-  EXPECT_LT(in_place_cost(1, 0.01), in_place_cost(9, 0.01));
-  EXPECT_LT(in_place_cost(9, 0.01), in_place_cost(9, 0.02));
+  EXPECT_LT(in_place_cost(1, 0.01, 1), in_place_cost(9, 0.01, 1));
+  EXPECT_LT(in_place_cost(9, 0.01, 1), in_place_cost(9, 0.02, 1));
+  // Nine passes at four places a call: three calls.
+  EXPECT_NEAR(in_place_cost(9, 1, 1) - in_place_cost(9, 1, 4), 6, 1e-9);
   EXPECT_GT(region_cost(9, 1), 9);
   EXPECT_NEAR(replay_cost(1, 0), 0.015, 0.005);  // as measured
   EXPECT_NEAR(replay_cost(9, 0), 0.09, 0.005);

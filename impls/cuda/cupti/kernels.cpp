@@ -123,9 +123,14 @@ class Watch {
 void Alone::look(const Visit& visit, Found& found) {
   const auto start = Clock::now();
   auto began = start;
+  double expected = 0;
   const auto opens = [&](std::size_t ordinal) {
-    if (!std::binary_search(visit.chosen.begin(), visit.chosen.end(), ordinal)) return false;
-    if (since(start) + found.longest_s <= visit.seconds) return true;
+    const auto sample =
+        std::find_if(visit.chosen.begin(), visit.chosen.end(),
+                     [&](const Sample& chosen) { return chosen.ordinal == ordinal; });
+    if (sample == visit.chosen.end()) return false;
+    expected = sample->cost;
+    if (since(start) + found.pace * expected <= visit.seconds) return true;
     ++found.out_of_time;
     return false;
   };
@@ -137,7 +142,7 @@ void Alone::look(const Visit& visit, Found& found) {
     (void)ranges_.stop();
     if (ranges_.decode() > 0) found.values[ordinal] = ranges_.values(0);
     ranges_.clear();
-    found.longest_s = std::max(found.longest_s, since(began));
+    found.pace = std::max(found.pace, since(began) / expected);
   };
   const Watch watch(visit.expected, {opens, begin, [](std::size_t) { return true; }, end});
   visit.forward();
@@ -146,37 +151,42 @@ void Alone::look(const Visit& visit, Found& found) {
 
 void InPlace::look(const Visit& visit, Found& found) {
   const auto start = Clock::now();
-  for (const std::size_t chosen : visit.chosen) {
-    if (since(start) + found.longest_s > visit.seconds) {
+  for (const Sample& sample : visit.chosen) {
+    if (since(start) + found.pace * sample.cost > visit.seconds) {
       ++found.out_of_time;
       continue;
     }
     const auto began = Clock::now();
-    const std::size_t first = chosen - std::min(chosen, lead);
     ranges_.restart();
     bool done = false, came = true;
-    for (int pass = 0; !done && came && pass < passes_ + 5; ++pass) {
+    for (int pass = 0; !done && came && pass < passes_ + 5;) {
       came = false;
       bool open = false;
-      const Watch watch(visit.expected, {[&](std::size_t ordinal) { return ordinal == first; },
-                                         [&] {
-                                           ranges_.start();
-                                           open = true;
-                                         },
-                                         [&](std::size_t ordinal) { return ordinal == chosen; },
-                                         [&](std::size_t) {
-                                           open = false;
-                                           came = true;
-                                           done = ranges_.stop();
-                                         }});
+      auto place = sample.places.begin();
+      const auto opens = [&](std::size_t ordinal) {
+        return !done && place != sample.places.end() && ordinal == *place - std::min(*place, lead);
+      };
+      const auto begin = [&] {
+        ranges_.start();
+        open = true;
+      };
+      const auto closes = [&](std::size_t ordinal) { return ordinal == *place; };
+      const auto end = [&](std::size_t) {
+        open = false;
+        came = true;
+        ++place, ++pass;
+        done = ranges_.stop();
+      };
+      const Watch watch(visit.expected, {opens, begin, closes, end});
       visit.forward();
       if (open) (void)ranges_.stop();
       came = came && watch.out_of_order() == 0;
       found.out_of_order += watch.out_of_order();
     }
     const std::size_t count = done && came ? ranges_.decode() : 0;
-    if (count == chosen - first + 1) found.values[chosen] = ranges_.values(count - 1);
-    found.longest_s = std::max(found.longest_s, since(began));
+    if (count == std::min(sample.places.front(), lead) + 1)
+      found.values[sample.ordinal] = ranges_.values(count - 1);
+    found.pace = std::max(found.pace, since(began) / sample.cost);
   }
 }
 
@@ -186,6 +196,7 @@ Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
   const std::size_t all = launches * static_cast<std::size_t>(calls);
   Ranges ranges(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, all);
   bool done = false;
+  double quickest = seconds;
   for (int pass = 0; !done; ++pass) {
     if (pass > config.passes() + 4)
       throw Error(fmt::format("not all of {} passes were collected", config.passes()));
@@ -193,10 +204,10 @@ Values look_at_all(const Chip& chip, Config& config, std::size_t launches,
     ranges.start();
     for (int call = 0; call < calls; ++call) forward();
     done = ranges.stop();
-    const double took = since(start) - before;
-    // The first pass has the patching of the code in it, 0.2 s: it tells nothing of the others.
-    if (!done && pass > 0 && took * (config.passes() - pass - 1) > seconds - since(start))
-      throw Error(fmt::format("{} passes of {:.2g} s do not fit", config.passes(), took));
+    // Code is patched in some of the passes, which tell nothing of the others.
+    quickest = std::min(quickest, since(start) - before);
+    if (!done && quickest * (config.passes() - pass - 1) > seconds - since(start))
+      throw Error(fmt::format("{} passes of {:.2g} s do not fit", config.passes(), quickest));
   }
   const std::size_t count = ranges.decode();
   if (count != all) throw Error(fmt::format("{} ranges were collected of {} launches", count, all));

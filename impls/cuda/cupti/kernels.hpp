@@ -9,6 +9,7 @@
 
 #include "impls/cuda/cupti/counters.hpp"
 #include "impls/cuda/cupti/launches.hpp"
+#include "impls/cuda/cupti/plan.hpp"
 
 namespace rnnbench::cupti {
 
@@ -19,25 +20,32 @@ struct Found {
   Values values;
   std::size_t out_of_time = 0;   // launches that were chosen and left out
   std::size_t out_of_order = 0;  // launches at whose place another kernel came
-  double longest_s = 0;          // for one launch
+  double pace = 1;               // what a launch took, over what it was expected to
+};
+
+/// A launch to look at, those that may stand for it in a pass (places_of), and the seconds that
+/// this should take.
+struct Sample {
+  std::size_t ordinal;
+  std::vector<std::size_t> places;
+  double cost;
 };
 
 /// What the ways below need: the launches of a forward before (`expected`), which of them to look
-/// at (ordinals, ascending), a forward call that waits for the device, and the seconds after which
-/// no further launch is begun. They add to what was found, and throw Failure where CUPTI refuses.
+/// at (ascending), a forward call that waits for the device, and the seconds after which no further
+/// launch is begun. They add to what was found, and throw Failure where CUPTI refuses.
 struct Visit {
   const std::vector<Launch>& expected;
-  const std::vector<std::size_t>& chosen;
+  const std::vector<Sample>& chosen;
   const std::function<void()>& forward;
   double seconds;
 };
 
-/// One pass a forward call, in which the profiler is on for the chosen launch and up to `lead`
-/// before it, which bring back to the caches what starting the profiler took: each pass finds them
-/// as the call leaves them to that launch.
+/// A pass at each place of a launch, and further forward calls until it has all its passes. The
+/// profiler is on for the place and `lead` launches before it, or those that there are: each pass
+/// finds caches as the call leaves them to that launch.
 class InPlace {
  public:
-  static constexpr std::size_t lead = 8;
   InPlace(const Chip& chip, Config& config)
       : passes_(config.passes()),
         ranges_(chip, config, CUPTI_AutoRange, CUPTI_UserReplay, lead + 1) {}

@@ -136,6 +136,23 @@ std::vector<double> stands_for(const Group& group, const std::vector<std::size_t
   return weights;
 }
 
+std::vector<std::size_t> places_of(const Group& group, std::size_t ordinal, std::size_t most,
+                                   std::size_t apart) {
+  const auto& all = group.ordinals;
+  const std::size_t middle = all.size() / 2;
+  if (all.size() < 3 || ordinal != all[middle] || ordinal < apart) return {ordinal};
+  // Its first and its last are samples of their own: they may differ from what is between.
+  std::vector<std::size_t> before, places;
+  std::size_t last = ordinal;
+  for (std::size_t k = middle; k-- > 1 && 2 * before.size() + 2 < most && all[k] >= apart;)
+    if (last - all[k] >= apart) before.push_back(last = all[k]);
+  places.assign(before.rbegin(), before.rend());
+  places.push_back(last = ordinal);
+  for (std::size_t k = middle + 1; k + 1 < all.size() && places.size() < most; ++k)
+    if (all[k] - last >= apart) places.push_back(last = all[k]);
+  return places;
+}
+
 std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups,
                                                         std::size_t affordable) {
   std::vector<std::set<std::size_t>> rounds(3);

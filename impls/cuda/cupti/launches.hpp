@@ -62,6 +62,12 @@ std::size_t shortest_call(std::vector<Launch>& launches, std::size_t calls);
 /// ordinals): its first and its last for themselves, what is between for the one from its middle.
 std::vector<double> stands_for(const Group& group, const std::vector<std::size_t>& sampled);
 
+/// Launches that can each give one pass of the counters of launch `ordinal`, ascending: for the one
+/// from the middle of a group up to `most` around it, which in a long sequence are alike, each at
+/// least `apart` after the one before and with as many launches before the first; else itself.
+std::vector<std::size_t> places_of(const Group& group, std::size_t ordinal, std::size_t most,
+                                   std::size_t apart);
+
 /// Ordinals of launches to look at, in rounds: first one of each group, from its middle, then its
 /// first and its last. Where fewer than all can be afforded, the longest groups come first. Each
 /// round is in launch order.

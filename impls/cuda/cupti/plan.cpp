@@ -1,6 +1,7 @@
 #include "impls/cuda/cupti/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace rnnbench::cupti {
@@ -10,10 +11,16 @@ double region_cost(int passes, double forward_s) {
   return session_s + passes * ((warmed_up(forward_s) ? 2 : 1) * forward_s + 0.015);
 }
 double replay_cost(int passes, double kernel_s) { return 0.006 + passes * (kernel_s + 0.0095); }
-double in_place_cost(int passes, double forward_s) { return 0.02 + passes * (forward_s + 0.02); }
+double in_place_cost(int passes, double forward_s, std::size_t places) {
+  return 0.02 + passes * 0.02 + std::ceil(passes / static_cast<double>(places)) * forward_s;
+}
 double ranges_cost(int passes, double forward_s, std::size_t launches) {
   const double once = forward_s + 1e-3 * static_cast<double>(launches);
   return session_s + passes * (warmed_up(forward_s) ? 2 : 1) * once;
+}
+
+std::size_t places_in(std::size_t launches, std::size_t groups) {
+  return std::max<std::size_t>(1, launches / std::max<std::size_t>(1, groups) / (lead + 1));
 }
 
 std::vector<Way> ways(int passes, double forward_s, std::size_t launches, std::size_t groups,
@@ -21,7 +28,7 @@ std::vector<Way> ways(int passes, double forward_s, std::size_t launches, std::s
   std::vector<Way> found;
   const double samples = static_cast<double>(std::min(launches, 3 * groups));
   const double all = ranges_cost(passes, forward_s, launches);
-  const double one = in_place_cost(passes, forward_s);
+  const double one = in_place_cost(passes, forward_s, places_in(launches, groups));
   if (launches <= most_ranges && all <= std::min(seconds, session_s + samples * one))
     found.push_back(Way::all);
   if (session_s + one <= seconds) found.push_back(Way::in_place);

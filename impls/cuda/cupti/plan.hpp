@@ -31,8 +31,9 @@ inline constexpr double timeline_s = 0.4;  // sampling one forward, with its set
 /// takes 5 to 8 MB of the L2, which short calls would read again.
 bool warmed_up(double forward_s);
 double region_cost(int passes, double forward_s);
-double replay_cost(int passes, double kernel_s);     // one launch, alone
-double in_place_cost(int passes, double forward_s);  // one launch, a forward a pass
+double replay_cost(int passes, double kernel_s);  // one launch, alone
+/// One launch, for which `places` launches of a forward stand: that many passes a forward.
+double in_place_cost(int passes, double forward_s, std::size_t places);
 /// A forward whose every launch is a range, repeated pass by pass, warmed up as above.
 double ranges_cost(int passes, double forward_s, std::size_t launches);
 
@@ -42,6 +43,11 @@ double ranges_cost(int passes, double forward_s, std::size_t launches);
 enum class Way { all, in_place, alone };
 std::vector<Way> ways(int passes, double forward_s, std::size_t launches, std::size_t groups,
                       double seconds);
+/// A launch that is looked at in place has up to this many before it with the profiler on, which
+/// bring back to the caches what starting it took.
+inline constexpr std::size_t lead = 8;
+/// Launches of a kernel that may stand for one of them, by their mean number.
+std::size_t places_in(std::size_t launches, std::size_t groups);
 inline constexpr std::size_t most_ranges = 512;  // launches of a call that is looked at as a whole
 
 /// Passes that names take together; 0: cannot be collected.

@@ -34,7 +34,7 @@ class Reader {
   KernelsRead read(std::vector<std::string> names) {
     const auto passes = passes_of(chip_, names);
     for (const Way way : ways(passes, kernels_.forward_s, kernels_.launches.size(),
-                              kernels_.groups.size(), budget_.left())) {
+                              kernels_.groups.size(), left())) {
       KernelsRead read;
       const std::string why = attempt([&] { read = by(way, names); });
       if (why.empty()) {
@@ -51,6 +51,9 @@ class Reader {
   }
 
  private:
+  /// Seconds as plan.hpp estimates them.
+  double left() const { return budget_.left() / kernels_.pace; }
+
   KernelsRead by(Way way, std::vector<std::string> names) {
     KernelsRead read;
     if (way == Way::alone)
@@ -61,8 +64,7 @@ class Reader {
       });
     const auto cost = [&](int passes) { return cost_of_launch(way, passes); };
     const Fit chosen = fit(
-        names, budget_.left() - session_s, [&](const auto& some) { return passes_of(chip_, some); },
-        cost);
+        names, left() - session_s, [&](const auto& some) { return passes_of(chip_, some); }, cost);
     for (const auto& name : chosen.left_out) read.left_out[name] = over_budget_;
     read.names = chosen.names;
     read.why = over_budget_;
@@ -73,10 +75,10 @@ class Reader {
                                 warmed_up(kernels_.forward_s) ? 2 : 1, budget_.left());
     } else if (way == Way::in_place) {
       InPlace in_place(chip_, config);
-      look(in_place, cost(chosen.passes), read);
+      look(in_place, way, chosen.passes, read);
     } else {
       Alone alone(chip_, config);
-      look(alone, cost(chosen.passes), read);
+      look(alone, way, chosen.passes, read);
     }
     return read;
   }
@@ -84,24 +86,44 @@ class Reader {
   double cost_of_launch(Way way, int passes) const {
     if (way == Way::all)
       return ranges_cost(passes, kernels_.forward_s, kernels_.launches.size()) - session_s;
-    if (way == Way::in_place) return in_place_cost(passes, kernels_.forward_s);
+    if (way == Way::in_place)
+      return in_place_cost(passes, kernels_.forward_s,
+                           places_in(kernels_.launches.size(), kernels_.groups.size()));
     const auto longest =
         std::max_element(kernels_.launches.begin(), kernels_.launches.end(),
                          [](const Launch& a, const Launch& b) { return a.ns() < b.ns(); });
     return kernels_.forward_s + replay_cost(passes, 1e-9 * longest->ns());
   }
 
+  Sample sample(Way way, int passes, std::size_t ordinal) const {
+    if (way == Way::alone) {
+      const Launch& launch = kernels_.launches[ordinal];
+      return {ordinal, {ordinal}, replay_cost(passes, 1e-9 * launch.ns())};
+    }
+    const auto has = [&](const Group& group) {
+      return std::binary_search(group.ordinals.begin(), group.ordinals.end(), ordinal);
+    };
+    const auto group = std::find_if(kernels_.groups.begin(), kernels_.groups.end(), has);
+    auto places = places_of(*group, ordinal, static_cast<std::size_t>(passes), lead + 1);
+    const double cost = in_place_cost(passes, kernels_.forward_s, places.size());
+    return {ordinal, std::move(places), cost};
+  }
+
   /// Rounds of samples, until the time is over. Throws where that gave nothing for another reason.
   template <class Looker>
-  void look(Looker& looker, double cost, KernelsRead& read) {
-    const auto affordable = static_cast<std::size_t>(std::max(1.0, budget_.left() / cost));
+  void look(Looker& looker, Way way, int passes, KernelsRead& read) {
+    const double usual = cost_of_launch(way, passes);
+    const auto affordable = static_cast<std::size_t>(std::max(1.0, left() / usual));
     Found found;
+    found.pace = kernels_.pace;
     bool late = false;
     for (const auto& round : rounds_of_samples(kernels_.groups, affordable)) {
-      late = late || found.out_of_time > 0 || budget_.left() < cost;
+      late = late || found.out_of_time > 0;
       if (late) break;
+      std::vector<Sample> samples;
+      for (const std::size_t ordinal : round) samples.push_back(sample(way, passes, ordinal));
       try {
-        looker.look({kernels_.launches, round, kernels_.forward, budget_.left()}, found);
+        looker.look({kernels_.launches, samples, kernels_.forward, budget_.left()}, found);
       } catch (const std::exception& failure) {
         if (found.values.empty()) throw;
         read.warnings.emplace_back(failure.what());
@@ -111,7 +133,7 @@ class Reader {
     if (found.out_of_order > 0)
       read.warnings.push_back(fmt::format(
           "{} launches came in another order than they were recorded in", found.out_of_order));
-    if (found.values.empty() && !late && found.out_of_time == 0)
+    if (found.values.empty() && found.out_of_time == 0)
       throw Error("no launch could be stopped at");
     read.values = std::move(found.values);
   }

@@ -17,6 +17,7 @@ struct KernelsToRead {
   const std::vector<Launch>& launches;  // of a forward, in order
   const std::vector<Group>& groups;
   double forward_s;                      // of such a call
+  double pace;                           // of the machine: time taken over plan.hpp's estimates
   const std::function<void()>& forward;  // which waits for the device
 };
 
