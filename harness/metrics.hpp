@@ -31,8 +31,8 @@ struct KernelMetrics {
   std::string name;   // demangled
   std::string shape;  // "64x1x1 blocks of 256x1x1", then " in clusters of 2x1x1"
   int launches = 0;   // in one forward call: what the metrics stand for
-  int sampled = 0;    // of these, whose counters were read; the metrics are their means
-  Metrics metrics;    // rnnbench__launch_time among them: ns of one launch, without a profiler's
+  int sampled = 0;    // of these, that gave counters or single passes of them
+  Metrics metrics;    // means of one launch; rnnbench__launch_time: ns, without a profiler's
 
   bool operator==(const KernelMetrics&) const = default;
 };

@@ -116,9 +116,11 @@ KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings, D
   const double launches = kernel.launches;
   meaning.point.flops = times(counted_flops(kernel.metrics), launches);
   meaning.point.bytes = times(bytes_moved(kernel.metrics), launches);
-  const Value launch_ns = value_of(kernel.metrics, "rnnbench__launch_time");
-  meaning.point.seconds = times(
-      launch_ns ? launch_ns : value_of(kernel.metrics, "gpu__time_duration.sum"), 1e-9 * launches);
+  // The time of the launches that gave the counters: others may do more or less.
+  Value launch_ns = value_of(kernel.metrics, "rnnbench__sampled_time");
+  if (!launch_ns) launch_ns = value_of(kernel.metrics, "rnnbench__launch_time");
+  if (!launch_ns) launch_ns = value_of(kernel.metrics, "gpu__time_duration.sum");
+  meaning.point.seconds = times(launch_ns, 1e-9 * launches);
   complete(meaning.point, ceilings);
   if (other_matrix_type(kernel.metrics, dtype)) {
     meaning.point.compute_share = meaning.point.share = std::nullopt;

@@ -73,18 +73,17 @@ TEST(CuptiPlan, LaunchesAreLookedAtInTheStateOfTheCallWhereThatIsAffordable) {
 }
 
 TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
-  EXPECT_LT(region_cost(1, 0.01), region_cost(9, 0.01));
+  EXPECT_LT(region_cost(1, 0.01, 1), region_cost(9, 0.01, 1));
   EXPECT_LT(in_place_cost(1, 0.01, 1), in_place_cost(9, 0.01, 1));
   EXPECT_LT(in_place_cost(9, 0.01, 1), in_place_cost(9, 0.02, 1));
   // Nine passes at four places a call: three calls.
   EXPECT_NEAR(in_place_cost(9, 1, 1) - in_place_cost(9, 1, 4), 6, 1e-9);
-  EXPECT_GT(region_cost(9, 1), 9);
+  EXPECT_GT(region_cost(9, 1, 1), 9);
   EXPECT_NEAR(replay_cost(1, 0), 0.015, 0.005);  // as measured
   EXPECT_NEAR(replay_cost(9, 0), 0.09, 0.005);
   EXPECT_GT(ranges_cost(2, 0, 512), ranges_cost(2, 0, 1));
-  // A short call is made twice a pass, a long one once.
-  EXPECT_NEAR(region_cost(100, 0.04) - region_cost(100, 0.03), 2, 1e-9);
-  EXPECT_NEAR(region_cost(100, 0.4) - region_cost(100, 0.3), 10, 1e-9);
+  EXPECT_NEAR(region_cost(10, 0.4, 2) - region_cost(10, 0.4, 1), 4, 1e-9);
+  EXPECT_NEAR(ranges_cost(10, 0.4, 9) - ranges_cost(10, 0.3, 9), 2, 1e-9) << "twice a pass";
 }
 
 TEST(CuptiPlan, BudgetIsSpentByTime) {

@@ -364,11 +364,28 @@ TEST(Findings, RatesAreThoseOfTheKernelsOwnTime) {
   ProfiledCase c = quiet_gpu();
   c.set(dram_pct, 40);
   EXPECT_EQ(find(c.findings(), "dram-bound"), nullptr);
-  c.set("rnnbench__launch_time", 245e3);  // of a range of 490
-  const auto findings = c.findings();
+  c.take(10e-6);
+  c.set("gpu__time_duration.sum", 8e3);
+  c.set("rnnbench__launch_time", 4e3);
+  auto findings = c.findings();
   const Finding* bound = find(findings, "dram-bound");
   ASSERT_NE(bound, nullptr);
   EXPECT_NE(bound->sentence.find("DRAM at 80 %"), std::string::npos) << bound->sentence;
+  // Where the launches that were counted take longer than others, that is no range's doing.
+  c.set("rnnbench__sampled_time", 8e3);
+  EXPECT_EQ(find(c.findings(), "dram-bound"), nullptr);
+  c.profile.kernels[0].metrics.erase("rnnbench__sampled_time");
+  c.set("gpu__time_duration.sum", 490e3);
+  c.set("rnnbench__launch_time", 245e3);
+  EXPECT_EQ(find(c.findings(), "dram-bound"), nullptr) << "245 us are no range's";
+}
+
+TEST(Findings, WarmKernelsSayNothingAboutAColdCall) {
+  ProfiledCase c = quiet_gpu();
+  c.result.mode = "eager", c.take(2.6e-3);
+  EXPECT_NE(find(c.findings(), "host-bound"), nullptr);
+  c.result.cache = "cold";
+  EXPECT_EQ(find(c.findings(), "host-bound"), nullptr);
 }
 
 TEST(Findings, TheLargestComeFirstAndThoseWithoutAnEstimateLast) {

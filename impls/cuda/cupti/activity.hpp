@@ -17,8 +17,9 @@ struct Records {
   double seconds = 0;            // of the call kept, with its waiting: dearer than unrecorded
 };
 
-/// Runs `work`, which waits for the device, `calls` times and keeps one of them (shortest_call in
-/// launches.hpp). Never while ranges are enabled: the records would be garbage. Throws Failure.
-Records record_kernels(const std::function<void()>& work, int calls);
+/// Runs `work`, which waits for the device: once where it takes long, else several times, of which
+/// one is kept (shortest_call in launches.hpp). Never while ranges are enabled: the records would
+/// be garbage. Throws Failure.
+Records record_kernels(const std::function<void()>& work);
 
 }  // namespace rnnbench::cupti

@@ -6,6 +6,8 @@
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "harness/impl.hpp"
 #include "impls/common/cuda_backend.cuh"
@@ -13,6 +15,7 @@
 #include "impls/cuda/cupti/activity.hpp"
 #include "impls/cuda/cupti/attempt.hpp"
 #include "impls/cuda/cupti/counters.hpp"
+#include "impls/cuda/cupti/cupti_profiler.hpp"
 #include "impls/cuda/cupti/launches.hpp"
 #include "impls/cuda/cupti/library.hpp"
 #include "impls/cuda/cupti/occupancy.hpp"
@@ -82,22 +85,13 @@ class Collector {
 
   double span_s() const { return span_s_ > 0 ? span_s_ : forward_s_; }
 
-  /// Short calls several times, for their spans: what surrounds the first few records is as long.
-  Records recorded(Kernel& kernel) {
-    const double before = budget_.spent();
-    forward(kernel);
-    const double seconds = budget_.spent() - before;
-    const int calls = seconds < 0.02 ? 4 : seconds < 0.2 ? 2 : 1;
-    return record_kernels([&] { forward(kernel); }, calls);
-  }
-
   /// Launches, their durations and their resources: everything else is planned by them.
   void record() {
     RNNBENCH_CUDA(cudaDeviceSynchronize());
     Records whole;
     std::string why = attempt([&] {
       try {
-        eager_ = recorded(kernels_);
+        eager_ = record_kernels([&] { forward(kernels_); });
       } catch (const Failure& failure) {
         if (failure.code() == CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED)
           stand_aside_ = failure.what();
@@ -111,7 +105,7 @@ class Collector {
     profile_.kernels_why = why;
     if (!why.empty()) eager_.launches.clear();
     if (graph_ && budget_.left() > eager_.seconds) {
-      why = attempt([&] { whole = recorded(call_); });
+      why = attempt([&] { whole = record_kernels([&] { forward(call_); }); });
       if (whole.seconds > 0) forward_s_ = whole.seconds;
       if (why.empty()) why = missing(whole);
       if (why.empty() && whole.launches.empty())
@@ -194,40 +188,51 @@ class Collector {
     });
     if (names.empty()) return;
     const Fit chosen = fit(with_helpers(names), budget_.left(), passes(),
-                           [&](int count) { return region_cost(count, forward_s_); });
+                           [&](int count) { return region_cost(count, forward_s_, 1); });
     set_all(chosen.left_out,
             over_budget(fmt::format("its passes over a forward call of {:.3g} s, recorded, do not "
                                     "fit",
                                     forward_s_)),
             profile_.region);
     if (chosen.names.empty()) return;
-    const double before = budget_.spent();
-    const std::string why = attempt([&] { profile_.region.merge(collect_region(chosen)); });
-    pace_ = std::max(1.0, (budget_.spent() - before) / region_cost(chosen.passes, forward_s_));
+    // The second call of a pass finds the caches as a call leaves them, where there is time for it.
+    const int calls = region_cost(chosen.passes, forward_s_, 2) <= 0.5 * budget_.left() ? 2 : 1;
+    const std::string why = attempt([&] { profile_.region.merge(collect_region(chosen, calls)); });
     if (!why.empty()) set_all(chosen.names, why, profile_.region);
+    const auto read = profile_.region.find("dram__bytes_read.sum");
+    if (calls == 1 && read != profile_.region.end() && read->second.value.value_or(1e9) < 1e8)
+      profile_.warnings.emplace_back(
+          "the region's DRAM and L2 counters have 5 to 8 MB in them that starting a pass takes of "
+          "the L2: there was no time to make the call twice");
   }
 
-  Metrics collect_region(const Fit& chosen) {
+  /// Of `calls` in each pass the last is counted. Says how the machine keeps to the estimates.
+  Metrics collect_region(const Fit& chosen, int calls) {
     Config config(*chip_, chosen.names);
     Ranges ranges(*chip_, config, CUPTI_UserRange, CUPTI_UserReplay, 1);
-    bool done = false;
-    double quickest = request_.budget_s;
-    for (int pass = 0; !done; ++pass) {
+    std::vector<double> took;
+    for (bool done = false; !done;) {
+      const auto pass = static_cast<int>(took.size());
       if (pass > config.passes() + 4)
         throw Error(fmt::format("not all of {} passes were collected", config.passes()));
       const double before = budget_.spent();
       ranges.start();
-      if (warmed_up(forward_s_)) forward(call_);
+      for (int call = 1; call < calls; ++call) forward(call_);
       ranges.push("forward");
       forward(call_);
       ranges.pop();
       done = ranges.stop();
-      // Code is patched in some of the passes, which tell nothing of the others.
-      quickest = std::min(quickest, budget_.spent() - before);
-      if (!done && quickest * (config.passes() - pass - 1) > budget_.left())
+      took.push_back(budget_.spent() - before);
+      // Code is patched in the first and in some others, which tell nothing of the rest.
+      if (done || pass < 2) continue;
+      const double quickest = *std::min_element(took.begin() + 1, took.end());
+      if (quickest * (config.passes() - pass - 1) > budget_.left())
         throw Error(over_budget(
             fmt::format("{} passes of {:.2g} s do not fit", config.passes(), quickest)));
     }
+    std::sort(took.begin(), took.end());
+    const double expected = region_cost(1, forward_s_, calls) - session_s;
+    pace_ = std::max(1.0, took[took.size() / 2] / expected);
     if (ranges.decode() == 0) throw Error("no range was collected");
     const auto values = ranges.values(0);
     return mean_metrics(chosen.names, {{&values}});
@@ -243,8 +248,9 @@ class Collector {
     const double seconds =
         left - (request_.timeline && left > 4 * pace_ * timeline_s ? for_timeline() : 0);
     const std::function<void()> again = [this] { forward(kernels_); };
+    CuptiProfiler profiler(*chip_);
     const KernelsRead read =
-        read_kernels(*chip_, names, {eager_.launches, groups_, eager_.seconds, pace_, again},
+        read_kernels(profiler, names, {eager_.launches, groups_, eager_.seconds, pace_, again},
                      seconds, over_budget("its counters are not read"));
     for (const auto& warning : read.warnings) profile_.warnings.push_back("kernels: " + warning);
     std::size_t missed = 0;
@@ -252,21 +258,46 @@ class Collector {
       KernelMetrics& kernel = profile_.kernels[k];
       for (const auto& [name, why] : read.left_out) set_missing({name}, why, kernel);
       const auto samples = samples_of(groups_[k], read.values);
-      kernel.sampled = static_cast<int>(samples.size());
-      if (samples.empty())
+      if (samples.empty()) {
         set_missing(read.names, read.why, kernel), ++missed;
-      else
-        kernel.metrics.merge(mean_metrics(read.names, samples));
+        continue;
+      }
+      kernel.metrics.merge(mean_metrics(read.names, samples));
+      count_sampled(groups_[k], read, kernel);
+      if (kernel.sampled == kernel.launches) continue;
+      if (auto words = uneven(eager_.launches, groups_[k]); !words.empty())
+        profile_.warnings.push_back(std::move(words));
     }
     if (missed > 0)
       profile_.warnings.push_back(
           fmt::format("counters of {} of {} kernels: {}", missed, groups_.size(), read.why));
   }
 
-  static std::vector<Counted> samples_of(const Group& group, const Values& values) {
+  static std::vector<std::size_t> sampled_of(const Group& group, const Values& values) {
     std::vector<std::size_t> sampled;
     std::copy_if(group.ordinals.begin(), group.ordinals.end(), std::back_inserter(sampled),
                  [&](std::size_t ordinal) { return values.contains(ordinal); });
+    return sampled;
+  }
+
+  /// The launches that gave counters, and the time they take, which rates are to be made with.
+  void count_sampled(const Group& group, const KernelsRead& read, KernelMetrics& kernel) const {
+    const auto sampled = sampled_of(group, read.values);
+    const auto weights = stands_for(group, sampled);
+    std::set<std::size_t> gave;
+    double ns = 0, launches = 0;
+    for (std::size_t k = 0; k < sampled.size(); ++k) {
+      const auto& places = read.places.at(sampled[k]);
+      gave.insert(places.begin(), places.end());
+      ns += weights[k] * eager_.launches[sampled[k]].ns();
+      launches += weights[k];
+    }
+    kernel.sampled = static_cast<int>(gave.size());
+    kernel.metrics[sampled_time] = read_as(ns / launches);
+  }
+
+  static std::vector<Counted> samples_of(const Group& group, const Values& values) {
+    const auto sampled = sampled_of(group, values);
     const auto weights = stands_for(group, sampled);
     std::vector<Counted> samples;
     for (std::size_t k = 0; k < sampled.size(); ++k)
@@ -302,7 +333,8 @@ class Collector {
   void explain_ours() {
     for (const auto& name : request_.metrics) {
       if (!ours(name)) continue;
-      const bool of_region = name.starts_with("rnnbench__") && name != launch_time;
+      const bool of_region =
+          name.starts_with("rnnbench__") && name != launch_time && name != sampled_time;
       profile_.region.try_emplace(
           name, not_read(of_region ? "no such metric: rnnbench__ has kernel_launches, kernel_time, "
                                      "busy_time, gap_time and span_time"

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -59,16 +60,43 @@ std::string readable_name(const char* symbol) {
   return std::string(signature.substr(name_of(signature)));
 }
 
+namespace {
+
+/// Ordinals without the first and the last, which may differ: where there are others.
+std::vector<std::size_t> inner(const std::vector<std::size_t>& ordinals) {
+  if (ordinals.size() < 3) return ordinals;
+  return {ordinals.begin() + 1, ordinals.end() - 1};
+}
+
+std::size_t usual_of(const std::vector<Launch>& launches,
+                     const std::vector<std::size_t>& ordinals) {
+  auto sorted = inner(ordinals);
+  const std::size_t middle = sorted[sorted.size() / 2];
+  const auto half = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), half, sorted.end(), [&](std::size_t a, std::size_t b) {
+    return launches[a].ns() < launches[b].ns();
+  });
+  const double median = launches[*half].ns();
+  const auto apart = [&](std::size_t k) { return k > middle ? k - middle : middle - k; };
+  std::size_t usual = *half;
+  for (const std::size_t k : inner(ordinals))
+    if (std::abs(launches[k].ns() - median) <= 0.02 * median && apart(k) < apart(usual)) usual = k;
+  return usual;
+}
+
+}  // namespace
+
 std::vector<Group> group(const std::vector<Launch>& launches) {
   std::map<std::pair<std::string, std::string>, std::size_t> place;
   std::vector<Group> groups;
   for (std::size_t k = 0; k < launches.size(); ++k) {
     const auto [found, added] =
         place.try_emplace({launches[k].name, shape_of(launches[k])}, groups.size());
-    if (added) groups.push_back({found->first.first, found->first.second, {}, 0});
+    if (added) groups.push_back({found->first.first, found->first.second, {}, 0, 0});
     groups[found->second].ordinals.push_back(k);
     groups[found->second].total_ns += launches[k].ns();
   }
+  for (Group& one : groups) one.usual = usual_of(launches, one.ordinals);
   std::stable_sort(groups.begin(), groups.end(),
                    [](const Group& a, const Group& b) { return a.total_ns > b.total_ns; });
   return groups;
@@ -127,49 +155,62 @@ std::vector<double> stands_for(const Group& group, const std::vector<std::size_t
   const double others =
       static_cast<double>(group.ordinals.size()) - static_cast<double>(sampled.size());
   if (others == 0) return weights;
-  const auto middle =
-      std::find(sampled.begin(), sampled.end(), group.ordinals[group.ordinals.size() / 2]);
-  if (middle != sampled.end())
-    weights[static_cast<std::size_t>(middle - sampled.begin())] += others;
+  const auto usual = std::find(sampled.begin(), sampled.end(), group.usual);
+  if (usual != sampled.end())
+    weights[static_cast<std::size_t>(usual - sampled.begin())] += others;
   else
     for (double& weight : weights) weight += others / static_cast<double>(sampled.size());
   return weights;
 }
 
-std::vector<std::size_t> places_of(const Group& group, std::size_t ordinal, std::size_t most,
-                                   std::size_t apart) {
-  const auto& all = group.ordinals;
-  const std::size_t middle = all.size() / 2;
-  if (all.size() < 3 || ordinal != all[middle] || ordinal < apart) return {ordinal};
-  // Its first and its last are samples of their own: they may differ from what is between.
+std::vector<std::size_t> places_of(const std::vector<Launch>& launches, const Group& group,
+                                   std::size_t ordinal, std::size_t most, std::size_t apart) {
+  if (ordinal != group.usual || group.ordinals.size() < 3 || ordinal < apart) return {ordinal};
+  const double ns = launches[ordinal].ns();
+  auto alike = inner(group.ordinals);
+  std::erase_if(alike, [&](std::size_t k) {
+    return k < apart || std::abs(launches[k].ns() - ns) > 0.1 * ns;
+  });
+  const auto at = std::find(alike.begin(), alike.end(), ordinal);
   std::vector<std::size_t> before, places;
   std::size_t last = ordinal;
-  for (std::size_t k = middle; k-- > 1 && 2 * before.size() + 2 < most && all[k] >= apart;)
-    if (last - all[k] >= apart) before.push_back(last = all[k]);
+  for (auto k = at; k != alike.begin() && 2 * before.size() + 2 < most;)
+    if (last - *--k >= apart) before.push_back(last = *k);
   places.assign(before.rbegin(), before.rend());
   places.push_back(last = ordinal);
-  for (std::size_t k = middle + 1; k + 1 < all.size() && places.size() < most; ++k)
-    if (all[k] - last >= apart) places.push_back(last = all[k]);
+  for (auto k = at + 1; k < alike.end() && places.size() < most; ++k)
+    if (*k - last >= apart) places.push_back(last = *k);
   return places;
 }
 
-std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups,
-                                                        std::size_t affordable) {
-  std::vector<std::set<std::size_t>> rounds(3);
+std::string uneven(const std::vector<Launch>& launches, const Group& group) {
+  std::vector<double> times;
+  for (const std::size_t k : inner(group.ordinals)) times.push_back(1e-3 * launches[k].ns());
+  std::sort(times.begin(), times.end());
+  const double low = times[times.size() / 20], high = times[times.size() - 1 - times.size() / 20];
+  if (high <= 1.2 * low) return {};
+  return fmt::format(
+      "{}: its {} launches take {:.3g} to {:.3g} us, and counters of those of {:.3g} "
+      "us stand for all",
+      group.name.substr(0, group.name.find('<')), group.ordinals.size(), low, high,
+      1e-3 * launches[group.usual].ns());
+}
+
+std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups) {
+  std::vector<std::vector<std::size_t>> rounds;
   std::set<std::size_t> chosen;
-  for (std::size_t round = 0; round < rounds.size(); ++round)
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::size_t> ordinals;
     for (const Group& one : groups) {
-      if (chosen.size() >= affordable) break;
       if (one.ordinals.empty()) continue;
-      const std::size_t ordinal = round == 0   ? one.ordinals[one.ordinals.size() / 2]
+      const std::size_t ordinal = round == 0   ? one.usual
                                   : round == 1 ? one.ordinals.front()
                                                : one.ordinals.back();
-      if (chosen.insert(ordinal).second) rounds[round].insert(ordinal);
+      if (chosen.insert(ordinal).second) ordinals.push_back(ordinal);
     }
-  std::vector<std::vector<std::size_t>> lists;
-  for (const auto& round : rounds)
-    if (!round.empty()) lists.emplace_back(round.begin(), round.end());
-  return lists;
+    if (!ordinals.empty()) rounds.push_back(std::move(ordinals));
+  }
+  return rounds;
 }
 
 }  // namespace rnnbench::cupti

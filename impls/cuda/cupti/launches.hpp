@@ -39,6 +39,8 @@ struct Group {
   std::string name, shape;
   std::vector<std::size_t> ordinals;  // into the launches, ascending
   double total_ns = 0;
+  std::size_t usual = 0;  // the one that takes the median time: of those between the first and the
+                          // last, and of equal ones that from the middle
 };
 /// The longest in total first.
 std::vector<Group> group(const std::vector<Launch>& launches);
@@ -59,19 +61,21 @@ Spans spans(const std::vector<Launch>& launches);
 std::size_t shortest_call(std::vector<Launch>& launches, std::size_t calls);
 
 /// How many launches of a group each sampled one stands for, in the order of `sampled` (its
-/// ordinals): its first and its last for themselves, what is between for the one from its middle.
+/// ordinals): its first and its last for themselves, what is between for the usual one.
 std::vector<double> stands_for(const Group& group, const std::vector<std::size_t>& sampled);
 
-/// Launches that can each give one pass of the counters of launch `ordinal`, ascending: for the one
-/// from the middle of a group up to `most` around it, which in a long sequence are alike, each at
-/// least `apart` after the one before and with as many launches before the first; else itself.
-std::vector<std::size_t> places_of(const Group& group, std::size_t ordinal, std::size_t most,
-                                   std::size_t apart);
+/// Launches that can each give one pass of the counters of launch `ordinal`, ascending: for the
+/// usual one of a group up to `most` around it that take as long (within 10 %), each at least
+/// `apart` after the one before and with as many launches before the first; else itself.
+std::vector<std::size_t> places_of(const std::vector<Launch>& launches, const Group& group,
+                                   std::size_t ordinal, std::size_t most, std::size_t apart);
 
-/// Ordinals of launches to look at, in rounds: first one of each group, from its middle, then its
-/// first and its last. Where fewer than all can be afforded, the longest groups come first. Each
-/// round is in launch order.
-std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups,
-                                                        std::size_t affordable);
+/// What the counters of a group's usual launch do not stand for, where its launches take unlike
+/// times; empty where they do not.
+std::string uneven(const std::vector<Launch>& launches, const Group& group);
+
+/// Ordinals of launches to look at, in rounds: first the usual one of each group, then its first
+/// and its last. Each round is in the order of the groups, the longest first.
+std::vector<std::vector<std::size_t>> rounds_of_samples(const std::vector<Group>& groups);
 
 }  // namespace rnnbench::cupti

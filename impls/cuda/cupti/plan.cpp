@@ -6,17 +6,15 @@
 
 namespace rnnbench::cupti {
 
-bool warmed_up(double forward_s) { return forward_s < 0.05; }
-double region_cost(int passes, double forward_s) {
-  return session_s + passes * ((warmed_up(forward_s) ? 2 : 1) * forward_s + 0.015);
+double region_cost(int passes, double forward_s, int calls) {
+  return session_s + passes * (calls * forward_s + 0.015);
 }
 double replay_cost(int passes, double kernel_s) { return 0.006 + passes * (kernel_s + 0.0095); }
 double in_place_cost(int passes, double forward_s, std::size_t places) {
   return 0.02 + passes * 0.02 + std::ceil(passes / static_cast<double>(places)) * forward_s;
 }
 double ranges_cost(int passes, double forward_s, std::size_t launches) {
-  const double once = forward_s + 1e-3 * static_cast<double>(launches);
-  return session_s + passes * (warmed_up(forward_s) ? 2 : 1) * once;
+  return session_s + passes * 2 * (forward_s + 1e-3 * static_cast<double>(launches));
 }
 
 std::size_t places_in(std::size_t launches, std::size_t groups) {

@@ -27,17 +27,16 @@ class Budget {
 /// Estimates from an H200 with CUDA 13.0, for deciding beforehand; what it took decides after.
 inline constexpr double session_s = 0.2;   // enabling, configuring and decoding of ranges
 inline constexpr double timeline_s = 0.4;  // sampling one forward, with its set-up
-/// Whether a call is made once more in each pass, before the one that is counted: starting a pass
-/// takes 5 to 8 MB of the L2, which short calls would read again.
-bool warmed_up(double forward_s);
-double region_cost(int passes, double forward_s);
+/// `calls` of a forward in each pass, of which the last counts: starting a pass takes 5 to 8 MB of
+/// the L2, which a second call has back.
+double region_cost(int passes, double forward_s, int calls);
 double replay_cost(int passes, double kernel_s);  // one launch, alone
 /// One launch, for which `places` launches of a forward stand: that many passes a forward.
 double in_place_cost(int passes, double forward_s, std::size_t places);
-/// A forward whose every launch is a range, repeated pass by pass, warmed up as above.
+/// A forward whose every launch is a range, repeated pass by pass, twice in each.
 double ranges_cost(int passes, double forward_s, std::size_t launches);
 
-/// Ways to look at launches (kernels.hpp), the one to begin with first, then those to try where it
+/// Ways to look at launches (look.hpp), the one to begin with first, then those to try where it
 /// is refused: in the state of the call if one launch can be, each launch of short calls and
 /// samples of others.
 enum class Way { all, in_place, alone };

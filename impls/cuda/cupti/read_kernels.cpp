@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
+#include <memory>
 #include <utility>
 
-#include "impls/cuda/cupti/attempt.hpp"
+#include "harness/error.hpp"
 #include "impls/cuda/cupti/plan.hpp"
-#include "impls/cuda/cupti/reasons.hpp"
 #include "impls/cuda/cupti/withheld.hpp"
 
 namespace rnnbench::cupti {
@@ -28,15 +29,18 @@ const char* text_of(Way way) {
 
 class Reader {
  public:
-  Reader(const Chip& chip, const KernelsToRead& kernels, double seconds, std::string over_budget)
-      : chip_(chip), kernels_(kernels), budget_(seconds), over_budget_(std::move(over_budget)) {}
+  Reader(Profiler& profiler, const KernelsToRead& kernels, double seconds, std::string over_budget)
+      : profiler_(profiler),
+        kernels_(kernels),
+        budget_(seconds),
+        over_budget_(std::move(over_budget)) {}
 
   KernelsRead read(std::vector<std::string> names) {
-    const auto passes = passes_of(chip_, names);
+    const auto passes = profiler_.passes_of(names);
     for (const Way way : ways(passes, kernels_.forward_s, kernels_.launches.size(),
                               kernels_.groups.size(), left())) {
       KernelsRead read;
-      const std::string why = attempt([&] { read = by(way, names); });
+      const std::string why = profiler_.attempt([&] { read = by(way, names); });
       if (why.empty()) {
         if (!refused_.empty())
           read.warnings.push_back(fmt::format("{}, since {}", text_of(way), refused_));
@@ -62,68 +66,78 @@ class Reader {
         if (!why.empty()) read.left_out[name] = why;
         return !why.empty();
       });
-    const auto cost = [&](int passes) { return cost_of_launch(way, passes); };
     const Fit chosen = fit(
-        names, left() - session_s, [&](const auto& some) { return passes_of(chip_, some); }, cost);
+        names, left() - session_s, [&](const auto& some) { return profiler_.passes_of(some); },
+        [&](int passes) { return usual_cost(way, passes); });
     for (const auto& name : chosen.left_out) read.left_out[name] = over_budget_;
     read.names = chosen.names;
     read.why = over_budget_;
     if (chosen.names.empty()) return read;
-    Config config(chip_, chosen.names);
-    if (way == Way::all) {
-      read.values = look_at_all(chip_, config, kernels_.launches.size(), kernels_.forward,
-                                warmed_up(kernels_.forward_s) ? 2 : 1, budget_.left());
-    } else if (way == Way::in_place) {
-      InPlace in_place(chip_, config);
-      look(in_place, way, chosen.passes, read);
-    } else {
-      Alone alone(chip_, config);
-      look(alone, way, chosen.passes, read);
+    const std::size_t launches = kernels_.launches.size();
+    const auto session = profiler_.open(chosen.names, way,
+                                        way == Way::all        ? 2 * launches
+                                        : way == Way::in_place ? lead + 1
+                                                               : 1);
+    if (way != Way::all) {
+      look(*session, way, read);
+      return read;
     }
+    read.values = look_at_all(*session, launches, kernels_.forward, 2, budget_.left());
+    for (std::size_t k = 0; k < launches; ++k) read.places[k] = {k};
     return read;
   }
 
-  double cost_of_launch(Way way, int passes) const {
+  /// Of what has to be affordable for a way to be gone: all launches, or one of the longest group.
+  double usual_cost(Way way, int passes) const {
+    const Group& longest = kernels_.groups.front();
     if (way == Way::all)
       return ranges_cost(passes, kernels_.forward_s, kernels_.launches.size()) - session_s;
-    if (way == Way::in_place)
-      return in_place_cost(passes, kernels_.forward_s,
-                           places_in(kernels_.launches.size(), kernels_.groups.size()));
-    const auto longest =
-        std::max_element(kernels_.launches.begin(), kernels_.launches.end(),
-                         [](const Launch& a, const Launch& b) { return a.ns() < b.ns(); });
-    return kernels_.forward_s + replay_cost(passes, 1e-9 * longest->ns());
+    const double forward = way == Way::alone ? kernels_.forward_s : 0;
+    return forward + sample(way, passes, longest, longest.usual).cost;
   }
 
-  Sample sample(Way way, int passes, std::size_t ordinal) const {
-    if (way == Way::alone) {
-      const Launch& launch = kernels_.launches[ordinal];
-      return {ordinal, {ordinal}, replay_cost(passes, 1e-9 * launch.ns())};
-    }
-    const auto has = [&](const Group& group) {
-      return std::binary_search(group.ordinals.begin(), group.ordinals.end(), ordinal);
-    };
-    const auto group = std::find_if(kernels_.groups.begin(), kernels_.groups.end(), has);
-    auto places = places_of(*group, ordinal, static_cast<std::size_t>(passes), lead + 1);
-    const double cost = in_place_cost(passes, kernels_.forward_s, places.size());
+  Sample sample(Way way, int passes, const Group& group, std::size_t ordinal) const {
+    if (way == Way::alone)
+      return {ordinal, {ordinal}, replay_cost(passes, 1e-9 * kernels_.launches[ordinal].ns())};
+    auto places =
+        places_of(kernels_.launches, group, ordinal, static_cast<std::size_t>(passes), lead + 1);
+    const double call = (places.front() < lead ? 2 : 1) * kernels_.forward_s;
+    const double cost = in_place_cost(passes, call, places.size());
     return {ordinal, std::move(places), cost};
   }
 
+  std::vector<Sample> samples(Way way, int passes, const std::vector<std::size_t>& round) const {
+    std::vector<Sample> all;
+    for (const std::size_t ordinal : round) {
+      const auto group =
+          std::find_if(kernels_.groups.begin(), kernels_.groups.end(), [&](const Group& one) {
+            return std::binary_search(one.ordinals.begin(), one.ordinals.end(), ordinal);
+          });
+      all.push_back(sample(way, passes, *group, ordinal));
+    }
+    if (way != Way::alone) return all;
+    // Come by in launch order: those that there is no time for are not to stand before others.
+    double seconds = left() - kernels_.forward_s;
+    std::erase_if(all, [&](const Sample& one) { return (seconds -= one.cost) < 0; });
+    return all;
+  }
+
   /// Rounds of samples, until the time is over. Throws where that gave nothing for another reason.
-  template <class Looker>
-  void look(Looker& looker, Way way, int passes, KernelsRead& read) {
-    const double usual = cost_of_launch(way, passes);
-    const auto affordable = static_cast<std::size_t>(std::max(1.0, left() / usual));
+  void look(Session& session, Way way, KernelsRead& read) {
     Found found;
     found.pace = kernels_.pace;
-    bool late = false;
-    for (const auto& round : rounds_of_samples(kernels_.groups, affordable)) {
-      late = late || found.out_of_time > 0;
-      if (late) break;
-      std::vector<Sample> samples;
-      for (const std::size_t ordinal : round) samples.push_back(sample(way, passes, ordinal));
+    for (const auto& round : rounds_of_samples(kernels_.groups)) {
+      if (found.out_of_time > 0) break;
+      const auto chosen = samples(way, session.passes(), round);
+      found.out_of_time += round.size() - chosen.size();
+      if (chosen.empty()) break;
+      for (const Sample& one : chosen) read.places[one.ordinal] = one.places;
+      const Visit visit{kernels_.launches, chosen, kernels_.forward, budget_.left()};
       try {
-        looker.look({kernels_.launches, samples, kernels_.forward, budget_.left()}, found);
+        if (way == Way::in_place)
+          look_in_place(profiler_, session, visit, found);
+        else
+          look_alone(profiler_, session, visit, found);
       } catch (const std::exception& failure) {
         if (found.values.empty()) throw;
         read.warnings.emplace_back(failure.what());
@@ -133,12 +147,15 @@ class Reader {
     if (found.out_of_order > 0)
       read.warnings.push_back(fmt::format(
           "{} launches came in another order than they were recorded in", found.out_of_order));
-    if (found.values.empty() && found.out_of_time == 0)
-      throw Error("no launch could be stopped at");
+    if (found.failed > 0) {
+      read.why = "it was looked at, and gave no counters";
+      if (found.values.empty()) throw Error("the launches looked at gave no counters");
+      read.warnings.push_back(fmt::format("{} launches gave no counters", found.failed));
+    }
     read.values = std::move(found.values);
   }
 
-  const Chip& chip_;
+  Profiler& profiler_;
   const KernelsToRead& kernels_;
   const Budget budget_;
   const std::string over_budget_;
@@ -147,10 +164,10 @@ class Reader {
 
 }  // namespace
 
-KernelsRead read_kernels(const Chip& chip, const std::vector<std::string>& names,
+KernelsRead read_kernels(Profiler& profiler, const std::vector<std::string>& names,
                          const KernelsToRead& kernels, double seconds,
                          const std::string& over_budget) {
-  return Reader(chip, kernels, seconds, over_budget).read(names);
+  return Reader(profiler, kernels, seconds, over_budget).read(names);
 }
 
 }  // namespace rnnbench::cupti

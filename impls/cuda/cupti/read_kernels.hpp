@@ -1,5 +1,5 @@
 // The kernels' part of a profile: which way their counters are read, of which launches, and what
-// of it the budget leaves.
+// of it the budget leaves. No CUDA header here.
 #pragma once
 
 #include <functional>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "impls/cuda/cupti/counters.hpp"
-#include "impls/cuda/cupti/kernels.hpp"
 #include "impls/cuda/cupti/launches.hpp"
+#include "impls/cuda/cupti/look.hpp"
+#include "impls/cuda/cupti/profiler.hpp"
 
 namespace rnnbench::cupti {
 
@@ -22,15 +22,16 @@ struct KernelsToRead {
 };
 
 struct KernelsRead {
-  std::vector<std::string> names;               // of the values
-  Values values;                                // by launch ordinal
-  std::map<std::string, std::string> left_out;  // names, and why they are
-  std::string why;                              // for launches without values
+  std::vector<std::string> names;                          // of the values
+  Values values;                                           // by launch ordinal
+  std::map<std::size_t, std::vector<std::size_t>> places;  // the launches that gave them
+  std::map<std::string, std::string> left_out;             // names, and why they are
+  std::string why;                                         // for launches without values
   std::vector<std::string> warnings;
 };
 
 /// Reads `names` within about `seconds`. `over_budget` is the reason for what does not fit.
-KernelsRead read_kernels(const Chip& chip, const std::vector<std::string>& names,
+KernelsRead read_kernels(Profiler& profiler, const std::vector<std::string>& names,
                          const KernelsToRead& kernels, double seconds,
                          const std::string& over_budget);
 

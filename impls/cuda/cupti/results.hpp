@@ -31,6 +31,8 @@ Metrics no_span_metrics(const std::string& why);
 /// What one launch took, in ns, mean over all of a kernel's: on activity records, so without what
 /// a profiler's range around a launch adds (gpu__time_duration.sum has that).
 inline constexpr const char* launch_time = "rnnbench__launch_time";
+/// The same of the launches whose counters were read, each with the weight that those have.
+inline constexpr const char* sampled_time = "rnnbench__sampled_time";
 
 /// Launches, name and shape of each group, launch_time among its metrics.
 std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups);

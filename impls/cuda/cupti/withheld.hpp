@@ -15,8 +15,8 @@ namespace rnnbench::cupti {
 std::string why_withheld(std::string_view name, double span_s);
 
 /// Of a launch that is replayed alone: memory is saved and restored between passes, which leaves
-/// the caches in a state that no real call has. Why what depends on them, and on time, is not read
-/// then; empty for other names.
+/// the caches in a state that no real call has. Why a counter is not read then: empty for counts of
+/// instructions, which depend neither on caches nor on time.
 std::string why_not_alone(std::string_view name);
 
 /// SASS counters count by patched code, and are 0 where it could not be patched. This one is never

@@ -1,0 +1,225 @@
+#include "impls/cuda/cupti/look.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "harness/error.hpp"
+
+namespace rnnbench::cupti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Begins before some launches what is to be ended after them, or after later ones.
+class Watch final : public LaunchHooks {
+ public:
+  struct Chosen {
+    std::function<bool(std::size_t)> opens;  // whether to begin before this launch
+    std::function<void()> begin;
+    std::function<bool(std::size_t)> closes;  // whether to end after it, if begun
+    std::function<void(std::size_t)> end;     // of that launch
+  };
+  /// Launches are counted on through calls of `expected` each.
+  Watch(Profiler& profiler, const std::vector<Launch>& expected, Chosen chosen)
+      : profiler_(profiler), expected_(expected), chosen_(std::move(chosen)) {}
+
+  void enter(const char* symbol) override {
+    count_ = next_++;
+    const bool opens = !open_ && chosen_.opens(count_);
+    if (!opens && !open_) return;
+    if (symbol && readable_name(symbol) != expected_[count_ % expected_.size()].name) {
+      ++out_of_order_;
+      return;
+    }
+    if (!opens) return;
+    profiler_.synchronize();  // what came before is not this kernel's
+    chosen_.begin();
+    open_ = true;
+  }
+
+  void leave() override {
+    if (!open_ || !chosen_.closes(count_)) return;
+    open_ = false;
+    profiler_.synchronize();
+    chosen_.end(count_);
+  }
+
+  bool open() const { return open_; }
+  std::size_t out_of_order() const { return out_of_order_; }
+
+ private:
+  Profiler& profiler_;
+  const std::vector<Launch>& expected_;
+  const Chosen chosen_;
+  std::size_t next_ = 0, count_ = 0, out_of_order_ = 0;
+  bool open_ = false;
+};
+
+/// All passes of one launch in place. Empty where it gave none, or where the time was over.
+class OneInPlace {
+ public:
+  OneInPlace(Profiler& profiler, Session& session, const Visit& visit, const Sample& sample)
+      : profiler_(profiler),
+        session_(session),
+        visit_(visit),
+        sample_(sample),
+        before_(sample.places.front() < lead ? visit.expected.size() : 0) {}
+
+  std::vector<double> values(double seconds, Found& found) {
+    const auto start = Clock::now();
+    session_.restart();
+    const double places = static_cast<double>(sample_.places.size());
+    for (int calls = 0; !done_ && pass_ < session_.passes() + 5; ++calls) {
+      const double began = since(start);
+      if (!call(found)) break;
+      slowest_ = std::max(slowest_, since(start) - began);
+      if (done_ || calls == 0) continue;
+      const double each = (since(start) - slowest_) / calls;
+      if (since(start) + each * std::ceil((session_.passes() - pass_) / places) > seconds) {
+        ++found.out_of_time;
+        return {};
+      }
+    }
+    const std::size_t count = done_ ? session_.decode() : 0;
+    const std::size_t last = before_ + sample_.places.front() - opening(sample_.places.front());
+    if (count != last + 1 || session_.name(last) != std::to_string(last)) {
+      ++found.failed;
+      return {};
+    }
+    return session_.values(last);
+  }
+  double slowest() const { return slowest_; }
+
+ private:
+  /// The launch, counted through both calls where there are two, at which to begin for a place.
+  std::size_t opening(std::size_t place) const {
+    const std::size_t at = before_ + place;
+    return at - std::min(at, lead);
+  }
+
+  /// As many passes as a forward has places for. Whether all came as expected.
+  bool call(Found& found) {
+    auto place = sample_.places.begin();
+    const auto opens = [&](std::size_t count) {
+      return !done_ && place != sample_.places.end() && count == opening(*place);
+    };
+    const auto closes = [&](std::size_t count) { return count == before_ + *place; };
+    const auto end = [&](std::size_t) {
+      ++place, ++pass_;
+      done_ = session_.stop();
+    };
+    Watch watch(profiler_, visit_.expected, {opens, [&] { session_.start(); }, closes, end});
+    profiler_.observe(watch, [&] {
+      if (before_ > 0) visit_.forward();
+      visit_.forward();
+    });
+    found.out_of_order += watch.out_of_order();
+    const bool came = place != sample_.places.begin() && !watch.open();
+    if (watch.open()) (void)session_.stop();
+    if (came && watch.out_of_order() == 0) return true;
+    done_ = false;
+    return false;
+  }
+
+  Profiler& profiler_;
+  Session& session_;
+  const Visit& visit_;
+  const Sample& sample_;
+  const std::size_t before_;  // launches of a call that is made before
+  double slowest_ = 0;        // call: code is patched in some
+  int pass_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace
+
+void look_in_place(Profiler& profiler, Session& session, const Visit& visit, Found& found) {
+  const auto start = Clock::now();
+  for (const Sample& sample : visit.chosen) {
+    const double left = visit.seconds - since(start);
+    if (found.pace * sample.cost > left) {
+      ++found.out_of_time;
+      continue;
+    }
+    const auto began = Clock::now();
+    OneInPlace one(profiler, session, visit, sample);
+    auto values = one.values(left, found);
+    if (values.empty()) continue;
+    found.values[sample.ordinal] = std::move(values);
+    found.pace = std::max(found.pace, (since(began) - one.slowest()) / sample.cost);
+  }
+}
+
+void look_alone(Profiler& profiler, Session& session, const Visit& visit, Found& found) {
+  const auto start = Clock::now();
+  auto began = start;
+  double expected = 0;
+  bool patched = false;  // by the first launch, which tells nothing of the others
+  const auto opens = [&](std::size_t ordinal) {
+    const auto sample =
+        std::find_if(visit.chosen.begin(), visit.chosen.end(),
+                     [&](const Sample& chosen) { return chosen.ordinal == ordinal; });
+    if (sample == visit.chosen.end()) return false;
+    expected = sample->cost;
+    if (since(start) + found.pace * expected <= visit.seconds) return true;
+    ++found.out_of_time;
+    return false;
+  };
+  const auto begin = [&] {
+    began = Clock::now();
+    session.start();
+  };
+  const auto end = [&](std::size_t ordinal) {
+    (void)session.stop();
+    if (session.decode() > 0)
+      found.values[ordinal] = session.values(0);
+    else
+      ++found.failed;
+    session.clear();
+    if (std::exchange(patched, true)) found.pace = std::max(found.pace, since(began) / expected);
+  };
+  Watch watch(profiler, visit.expected, {opens, begin, [](std::size_t) { return true; }, end});
+  profiler.observe(watch, visit.forward);
+  found.out_of_order += watch.out_of_order();
+}
+
+Values look_at_all(Session& session, std::size_t launches, const std::function<void()>& forward,
+                   int calls, double seconds) {
+  const auto start = Clock::now();
+  const std::size_t all = launches * static_cast<std::size_t>(calls);
+  const int passes = session.passes();
+  bool done = false;
+  double quickest = std::numeric_limits<double>::infinity();
+  for (int pass = 0; !done; ++pass) {
+    if (pass > passes + 4) throw Error(fmt::format("not all of {} passes were collected", passes));
+    const double before = since(start);
+    session.start();
+    for (int call = 0; call < calls; ++call) forward();
+    done = session.stop();
+    // Code is patched in the first and in some others, which tell nothing of the rest.
+    if (pass > 0) quickest = std::min(quickest, since(start) - before);
+    if (!done && pass > 1 && quickest * (passes - pass - 1) > seconds - since(start))
+      throw Error(fmt::format("{} passes of {:.2g} s do not fit", passes, quickest));
+  }
+  if (const std::size_t count = session.decode(); count != all)
+    throw Error(fmt::format("{} ranges were collected of {} launches", count, all));
+  Values values;
+  for (std::size_t k = all - launches; k < all; ++k) {
+    if (session.name(k) != std::to_string(k))
+      throw Error(fmt::format("range {} is called '{}'", k, session.name(k)));
+    values[k - (all - launches)] = session.values(k);
+  }
+  return values;
+}
+
+}  // namespace rnnbench::cupti
