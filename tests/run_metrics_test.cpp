@@ -170,6 +170,19 @@ TEST(RunMetrics, OurOwnCountersHaveAValueOrAReason) {
   EXPECT_NE(unknown.at("why").get<std::string>().find("no such counter"), std::string::npos);
 }
 
+TEST(RunMetrics, AMisspeltNameIsSaidOnTheScreenOnce) {
+  const Folder folder;
+  const auto run = run_program(problem + "--impl naive,blas " + fast + out_flag(folder) +
+                               "--metrics context-switches,cache-mises");
+  EXPECT_EQ(run.code, 0) << run.output;
+  const std::string says =
+      "warning: no value for cache-mises: no such counter; nearest: cache-misses";
+  const auto at = run.output.find(says);
+  EXPECT_NE(at, std::string::npos) << run.output;
+  EXPECT_EQ(run.output.find("cache-mises", at + says.size()), std::string::npos) << run.output;
+  EXPECT_EQ(run.output.find("No counters"), std::string::npos) << run.output;
+}
+
 TEST(RunMetrics, CallgrindCountsTheInstructionsOfACall) {
   const Folder folder;
   const std::string flags = "--metrics callgrind --threads 1 --impl naive ";
