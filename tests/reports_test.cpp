@@ -285,6 +285,14 @@ TEST(Counters, where_there_are_none_at_all_each_reason_is_said_once) {
   EXPECT_TRUE(counters_notes(run).empty());
 }
 
+TEST(Markdown, says_as_the_console_does_why_there_are_no_counters) {
+  RunResult run = with_counters("default");
+  EXPECT_EQ(flat(written(write_markdown, run)).find("No counters"), std::string::npos);
+  run.cases[0].profile->region["cycles"] = not_read("not *permitted*");
+  const std::string says = "No counters: not \\*permitted\\*.";
+  EXPECT_NE(flat(written(write_markdown, run)).find(says), std::string::npos);
+}
+
 TEST(Console, counts_wins_over_several_problems) {
   RunResult run;
   run.cases = {timed("cpu:a", 1, bidir), timed("cpu:b", 2, bidir),
