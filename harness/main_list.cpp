@@ -2,7 +2,7 @@
 
 #include <regex>
 
-#include "harness/main.hpp"
+#include "harness/main_plans.hpp"
 
 namespace rnnbench {
 namespace {
@@ -49,6 +49,7 @@ int list_metrics(const CommandLine& line, Catalog& catalog) {
   } catch (const std::regex_error& error) {
     throw UsageError(fmt::format("--filter '{}': {}", line.filter, error.what()));
   }
+  asked_device(device, catalog);
   std::string why = fmt::format("no module for {} is loaded", name(device.kind));
   std::vector<MetricInfo> known;
   for (std::size_t k = 0; k < catalog.providers().size(); ++k) {

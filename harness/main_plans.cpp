@@ -16,17 +16,7 @@ namespace fs = std::filesystem;
 /// The devices asked for, or a GPU where one answers, else the CPU.
 std::vector<DeviceInfo> chosen_devices(const CommandLine& line, const Catalog& catalog) {
   std::vector<DeviceInfo> devices;
-  for (const auto& choice : line.devices) {
-    const auto device = catalog.device(choice.kind, choice.index);
-    if (!device) {
-      const auto why = catalog.no_device(choice.kind);
-      throw UsageError(why.empty() ? fmt::format("--device {}:{}: no such device (rnnbench list "
-                                                 "devices)",
-                                                 name(choice.kind), choice.index)
-                                   : why);
-    }
-    devices.push_back(*device);
-  }
+  for (const auto& choice : line.devices) devices.push_back(asked_device(choice, catalog));
   if (!devices.empty()) return devices;
   for (const auto kind : {Device::cuda, Device::cpu})
     if (const auto device = catalog.device(kind, 0)) return {*device};
@@ -96,6 +86,15 @@ std::string as_typed(const CommandLine& line) {
   std::string text = "rnnbench";
   for (const auto& word : line.arguments) text.append(" ").append(quoted(word));
   return text;
+}
+
+DeviceInfo asked_device(const DeviceChoice& choice, const Catalog& catalog) {
+  if (const auto device = catalog.device(choice.kind, choice.index)) return *device;
+  const auto why = catalog.no_device(choice.kind);
+  throw UsageError(why.empty() ? fmt::format("--device {}:{}: no such device (rnnbench list "
+                                             "devices)",
+                                             name(choice.kind), choice.index)
+                               : why);
 }
 
 CatalogOptions catalog_options(const CommandLine& line) {

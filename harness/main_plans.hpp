@@ -14,6 +14,9 @@ namespace rnnbench {
 /// The command as a shell takes it.
 std::string as_typed(const CommandLine& line);
 
+/// A device of --device; throws UsageError with the reason where it is not there.
+DeviceInfo asked_device(const DeviceChoice& choice, const Catalog& catalog);
+
 CatalogOptions catalog_options(const CommandLine& line);
 
 /// One plan for each scenario on each device; peaks are filled in later, where there is a run.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "harness/callgrind.hpp"
 #include "harness/findings.hpp"
@@ -39,13 +40,18 @@ void collect_metrics(const ProblemData& data, std::vector<LiveCase>& cases, Work
       result.profile = unread(request, trouble(error));
     }
     if (!as_before) pool.retire(live.seat);
-    try {
-      if (counted)
+    if (counted) {
+      const auto start = std::chrono::steady_clock::now();
+      try {
         result.profile->region[callgrind] = callgrind_instructions(live, pool, data, plan);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const std::exception& error) {
-      result.profile->region[callgrind] = not_read(trouble(error));
+      } catch (const Interrupted&) {
+        throw;
+      } catch (const std::exception& error) {
+        result.profile->region[callgrind] = not_read(trouble(error));
+      }
+      // Added, for the worker that was timed knows of its own part alone.
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+      result.profile->spent_s += spent.count();
     }
     try {
       result.meaning = meaning_of(result, *result.profile, plan.device, &plan.peaks);

@@ -111,7 +111,7 @@ void write_console(std::ostream& out, const RunResult& run, const ConsoleStyle& 
   for (const Section& s : all) write_section(console, s);
   console.wrapped(conclusion(run, all), 0);
   if (!run.warning.empty()) console.wrapped(clean(run.warning), 0);
-  if (const auto note = counters_note(run); !note.empty()) console.wrapped(clean(note), 0, dim);
+  for (const auto& note : counters_notes(run)) console.wrapped(clean(note), 0, dim);
   if (style.files.empty()) return;
   std::string files = "Written:";
   for (const auto& file : style.files) files.append(" ").append(clean(file.string()));

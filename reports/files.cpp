@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "harness/error.hpp"
+#include "reports/journal.hpp"
 #include "reports/text.hpp"
 #include "reports/writers.hpp"
 
@@ -17,14 +18,42 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What helps where a run has begun: --resume takes no --out, which would also measure again.
+std::string_view mend_of_begun(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space there and --resume its folder, or a copy of it elsewhere";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "make its folder writable and --resume it, or a copy of it elsewhere";
+    case EISDIR:
+      return "move it out of the way and --resume its folder";
+    default:
+      return "--resume a copy of its folder elsewhere";
+  }
+}
+
+std::string_view mend_of_new(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space there, or name another folder with --out";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "make its folder writable, or name another with --out";
+    default:
+      return "name another folder with --out";
+  }
+}
+
 [[noreturn]] void refuse(const fs::path& path, int error) {
-  const std::string_view mend = error == ENOSPC || error == EDQUOT
-                                    ? "free some space there, or name another folder with --out"
-                                : error == EACCES || error == EPERM || error == EROFS
-                                    ? "make its folder writable, or name another with --out"
-                                    : "name another folder with --out";
-  throw Error(
-      fmt::format("cannot write {}: {}: {}", clean(path.string()), std::strerror(error), mend));
+  std::error_code ignored;
+  const bool begun = fs::exists(path.parent_path() / journal_name, ignored);
+  throw Error(fmt::format("cannot write {}: {}: {}", clean(path.string()), std::strerror(error),
+                          begun ? mend_of_begun(error) : mend_of_new(error)));
 }
 
 /// 0, or the error number. The file is opened for this alone.

@@ -13,7 +13,6 @@ namespace {
 
 using schema::Json;
 
-constexpr const char* journal_name = "journal.jsonl";
 constexpr int journal_version = 3;  // one more whenever a header or a case is written otherwise
 
 std::string header(const JournalContents& contents) {

@@ -10,6 +10,8 @@
 
 namespace rnnbench {
 
+inline constexpr const char* journal_name = "journal.jsonl";
+
 /// What a journal holds. A last line that was cut off is left out.
 struct JournalContents {
   std::vector<std::string> arguments;  // of the run, as typed; empty: there was none

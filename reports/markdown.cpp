@@ -140,6 +140,7 @@ void write_markdown(std::ostream& out, const RunResult& run) {
   const auto all = sections(run);
   out << "# rnnbench\n\n" << escaped(conclusion(run, all)) << "\n\n";
   if (!run.warning.empty()) out << "**" << escaped(run.warning) << "**\n\n";
+  for (const auto& note : counters_notes(run)) out << escaped(note) << "\n\n";
   for (const Section& s : all) write_section(out, s);
   write_methods(out, run.protocols);
   write_environment(out, run.environment);

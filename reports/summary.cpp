@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "reports/text.hpp"
@@ -238,16 +239,70 @@ std::vector<std::string> metric_lines(const Row& row) {
   return lines;
 }
 
-std::string counters_note(const RunResult& run) {
-  std::string why;
+namespace {
+
+/// What --metrics or a scenario names; a level's metrics are not.
+std::set<std::string> named_metrics(const RunResult& run) {
+  std::set<std::string> names;
+  for (const PlanProtocol& plan : run.protocols) {
+    const auto choice = parse_metrics_choice(plan.protocol.metrics);
+    names.insert(choice.names.begin(), choice.names.end());
+  }
+  return names;
+}
+
+std::set<std::string> counted_metrics(const RunResult& run) {
+  std::set<std::string> names;
+  const auto add = [&](const Metrics& metrics) {
+    for (const auto& [name, metric] : metrics)
+      if (metric.value) names.insert(name);
+  };
   for (const CaseResult& result : run.cases) {
     if (!result.profile) continue;
-    for (const auto& [name, metric] : result.profile->region) {
-      if (metric.value) return {};
-      if (why.empty()) why = metric.why;
+    add(result.profile->region);
+    for (const auto& kernel : result.profile->kernels) add(kernel.metrics);
+  }
+  return names;
+}
+
+/// The kernels' reason where they have one: the region's may only send the reader to them.
+std::string why_missing(const Profile& profile, const std::string& name) {
+  for (const auto& kernel : profile.kernels)
+    if (const auto found = kernel.metrics.find(name);
+        found != kernel.metrics.end() && !found->second.why.empty())
+      return found->second.why;
+  return profile.region.at(name).why;
+}
+
+}  // namespace
+
+std::vector<std::string> counters_notes(const RunResult& run) {
+  const auto named = named_metrics(run), counted = counted_metrics(run);
+  std::vector<std::pair<std::string, std::vector<std::string>>> missing;  // reason, names
+  // The first reason of a metric on a device stands for all cases: it may have a case's numbers.
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const CaseResult& result : run.cases) {
+    if (!result.profile) continue;
+    for (const auto& entry : result.profile->region) {
+      const std::string& name = entry.first;
+      const bool by_name = named.contains(name);
+      if (counted.contains(name) || !(by_name || counted.empty())) continue;
+      if (!seen.emplace(result.device, name).second) continue;
+      const auto why = why_missing(*result.profile, name);
+      auto found = std::find_if(missing.begin(), missing.end(),
+                                [&](const auto& one) { return one.first == why; });
+      if (found == missing.end()) found = missing.insert(found, {why, {}});
+      auto& names = found->second;
+      if (by_name && std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(name);
     }
   }
-  return why.empty() ? "" : "No counters: " + why + ".";
+  std::vector<std::string> lines;
+  for (const auto& [why, names] : missing)
+    lines.push_back(fmt::format("{}{}{}: {}.",
+                                counted.empty() ? "No counters" : "warning: no value",
+                                names.empty() ? "" : " for ", fmt::join(names, ", "), why));
+  return lines;
 }
 
 std::vector<std::string> remarks(const CaseResult& c) {

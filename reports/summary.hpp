@@ -55,8 +55,9 @@ std::vector<std::string> remarks(const CaseResult& result);
 /// the findings that explain most.
 std::vector<std::string> metric_lines(const Row& row);
 
-/// Why no case has any counter, where that is so; "" otherwise, and where none were asked for.
-std::string counters_note(const RunResult& run);
+/// What was to be counted and has no value in any case, a line for each reason: the metrics that
+/// were asked for by name, and where nothing was counted at all, those of a level too.
+std::vector<std::string> counters_notes(const RunResult& run);
 
 /// "24.2 GFLOP, 12.3 MB"
 std::string work_line(const Problem& p);

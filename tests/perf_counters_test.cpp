@@ -1,7 +1,9 @@
 // The CPU's counters, with a system made up and with this one.
 #include "impls/common/perf_counters.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -238,6 +240,35 @@ TEST(PerfCounters, TheRatioAlone) {
                 .metrics.at("instructions-per-cycle")
                 .why.find("ulimit"),
             std::string::npos);
+}
+
+/// What `rnnbench list metrics` and docs/metrics.md say of it.
+TEST(PerfCounters, TheTaskClockHasTheSystemsPartAndTheSwitching) {
+  for (const auto& [name, about] : perf_counters())
+    if (name == "task-clock") {
+      EXPECT_NE(about.find("with the operating system's part"), std::string::npos) << about;
+      EXPECT_NE(about.find("switching the counters on and off"), std::string::npos) << about;
+    }
+  const auto count = [](const std::function<void()>& call) {
+    return count_events(call, {"task-clock"}, 1, system_perf_api()).metrics.at("task-clock");
+  };
+  const Metric nothing = count([] {});
+  if (!nothing.value) GTEST_SKIP() << nothing.why;
+  EXPECT_GT(*nothing.value, 0);
+  const int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(zero, 0);
+  std::vector<char> bytes(64 << 20);
+  double process_ns = 1e18;  // of the shortest call
+  const Metric reading = count([&] {
+    const auto begin = std::clock();
+    for (int k = 0; k < 4; ++k) EXPECT_GT(read(zero, bytes.data(), bytes.size()), 0);
+    process_ns =
+        std::min(process_ns, 1e9 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+  });
+  close(zero);
+  EXPECT_GT(*reading.value, 0.8 * process_ns)
+      << "the system's part, for reading zeros is nothing else";
+  EXPECT_GT(process_ns, 1e6);
 }
 
 /// This machine, whatever it has: a value, or why there is none.

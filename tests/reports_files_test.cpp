@@ -67,6 +67,18 @@ TEST(Files, full_disk_and_missing_permission_are_told) {
   fs::remove_all(folder);
 }
 
+TEST(Files, beside_a_journal_the_mend_is_one_that_resuming_takes) {
+  const fs::path folder = scratch_folder();
+  std::ofstream(folder / "journal.jsonl") << "{}\n";
+  fs::create_directory(folder / "results.csv");
+  const std::string blocked = error_of([&] { write_reports(one_of_each(), folder, {"csv"}); });
+  EXPECT_NE(blocked.find("Is a directory: move it out of the way and --resume its folder"),
+            std::string::npos)
+      << blocked;
+  EXPECT_EQ(blocked.find("--out"), std::string::npos) << blocked;
+  fs::remove_all(folder);
+}
+
 TEST(Files, a_link_keeps_pointing_at_what_is_written) {
   const fs::path folder = scratch_folder();
   std::ofstream(folder / "real") << "old";

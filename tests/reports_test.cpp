@@ -232,6 +232,67 @@ TEST(Console, marks_an_order_that_may_be_chance) {
   EXPECT_EQ(flat(console(run)).find("intervals overlap"), std::string::npos);
 }
 
+/// Three cases that were asked for counters, the last on a GPU; nothing is counted yet.
+RunResult with_counters(const std::string& metrics) {
+  RunResult run;
+  run.cases = {timed("cpu:a", 1, bidir), timed("cpu:b", 2, bidir), timed("cuda:c", 3, bidir)};
+  run.protocols.resize(2);
+  for (PlanProtocol& plan : run.protocols) plan.protocol.metrics = metrics;
+  for (CaseResult& c : run.cases) c.profile.emplace();
+  return run;
+}
+
+TEST(Counters, what_was_named_and_has_no_value_is_said_once_for_each_reason) {
+  RunResult run = with_counters("cycels,zzz,yyy,page-faults,launch__x");
+  for (CaseResult& c : run.cases)
+    c.profile->region = {{"cycels", not_read("no such counter; nearest: cycles")},
+                         {"launch__x", not_read("of a kernel: see the kernels")},
+                         {"page-faults", read_as(3)},
+                         {"unasked", not_read("of no interest")},
+                         {"yyy", not_read("no such counter")},
+                         {"zzz", not_read("no such counter")}};
+  run.cases[1].profile->region["cycels"] = not_read("of this case alone, 12.3 us");
+  run.cases[2].profile->region["page-faults"] = not_read("a GPU has none");
+  run.cases[2].profile->region["cycels"] = not_read("no such metric on this chip");
+  for (int k = 0; k < 3; k += 2)
+    run.cases[static_cast<std::size_t>(k)].profile->kernels.push_back(
+        {"kernel", "", 1, 1, {{"launch__x", not_read("no such metric of a launch")}}});
+  run.cases[1].profile->region.erase("launch__x");
+  EXPECT_EQ(
+      counters_notes(run),
+      (std::vector<std::string>{"warning: no value for cycels: no such counter; nearest: cycles.",
+                                "warning: no value for launch__x: no such metric of a launch.",
+                                "warning: no value for yyy, zzz: no such counter.",
+                                "warning: no value for cycels: no such metric on this chip."}));
+  EXPECT_NE(flat(console(run)).find("no value for yyy, zzz: no such counter."), std::string::npos);
+  run.cases[0].profile->kernels[0].metrics["launch__x"] = read_as(1);
+  EXPECT_EQ(flat(console(run)).find("launch__x"), std::string::npos);
+  for (PlanProtocol& plan : run.protocols) plan.protocol.metrics = "full";
+  EXPECT_TRUE(counters_notes(run).empty()) << "a level's are not asked for one by one";
+}
+
+TEST(Counters, where_there_are_none_at_all_each_reason_is_said_once) {
+  RunResult run = with_counters("default");
+  for (CaseResult& c : run.cases)
+    c.profile->region = {{"cycles", not_read("not permitted")},
+                         {"instructions", not_read("not permitted")}};
+  run.cases[2].profile->region["cycles"] = not_read("no CUPTI");
+  EXPECT_EQ(counters_notes(run),
+            (std::vector<std::string>{"No counters: not permitted.", "No counters: no CUPTI."}));
+  run.protocols[0].protocol.metrics = "cycles";
+  EXPECT_EQ(counters_notes(run).at(1), "No counters for cycles: no CUPTI.");
+  for (CaseResult& c : run.cases) c.profile.reset();
+  EXPECT_TRUE(counters_notes(run).empty());
+}
+
+TEST(Markdown, says_as_the_console_does_why_there_are_no_counters) {
+  RunResult run = with_counters("default");
+  EXPECT_EQ(flat(written(write_markdown, run)).find("No counters"), std::string::npos);
+  run.cases[0].profile->region["cycles"] = not_read("not *permitted*");
+  const std::string says = "No counters: not \\*permitted\\*.";
+  EXPECT_NE(flat(written(write_markdown, run)).find(says), std::string::npos);
+}
+
 TEST(Console, counts_wins_over_several_problems) {
   RunResult run;
   run.cases = {timed("cpu:a", 1, bidir), timed("cpu:b", 2, bidir),

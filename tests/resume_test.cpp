@@ -127,6 +127,31 @@ TEST_F(Resume, AJournalOfAnotherVersionIsRefused) {
   expect_refused({"its journal was written by another version; run anew with --out"});
 }
 
+TEST_F(Resume, WhereItsFolderCannotBeWrittenTheMendIsOneThatItTakes) {
+  std::string user;
+  if (geteuid() == 0) {  // root may write anywhere
+    user = "setpriv --reuid=65534 --regid=65534 --clear-groups ";
+    if (run_program("--version", user).code != 0) GTEST_SKIP() << "nobody cannot run the program";
+  }
+  const auto all = fs::perms::owner_all, others = fs::perms::group_read | fs::perms::group_exec |
+                                                  fs::perms::others_read | fs::perms::others_exec;
+  fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec | others);
+  const auto run = resume(user);
+  fs::permissions(folder.path(), all);
+  EXPECT_EQ(run.code, 1) << run.output;
+  EXPECT_NE(run.output.find("journal.jsonl: Permission denied: make its folder writable and "
+                            "--resume it, or a copy of it elsewhere"),
+            std::string::npos)
+      << run.output;
+  EXPECT_EQ(run.output.find("--out"), std::string::npos) << run.output;
+
+  const Folder elsewhere;
+  fs::copy(folder.path(), elsewhere.path() / "copy");
+  const auto copy = run_program("--quiet --resume " + (elsewhere.path() / "copy").string());
+  EXPECT_EQ(copy.code, 0) << copy.output;
+  EXPECT_EQ(cases_in(elsewhere.path() / "copy"), first);
+}
+
 TEST_F(Resume, WhereTheProjectLiesElsewhereItGoesOnThere) {
   Lines lines(folder.path());
   lines.all.resize(3);

@@ -170,6 +170,19 @@ TEST(RunMetrics, OurOwnCountersHaveAValueOrAReason) {
   EXPECT_NE(unknown.at("why").get<std::string>().find("no such counter"), std::string::npos);
 }
 
+TEST(RunMetrics, AMisspeltNameIsSaidOnTheScreenOnce) {
+  const Folder folder;
+  const auto run = run_program(problem + "--impl naive,blas " + fast + out_flag(folder) +
+                               "--metrics context-switches,cache-mises");
+  EXPECT_EQ(run.code, 0) << run.output;
+  const std::string says =
+      "warning: no value for cache-mises: no such counter; nearest: cache-misses";
+  const auto at = run.output.find(says);
+  EXPECT_NE(at, std::string::npos) << run.output;
+  EXPECT_EQ(run.output.find("cache-mises", at + says.size()), std::string::npos) << run.output;
+  EXPECT_EQ(run.output.find("No counters"), std::string::npos) << run.output;
+}
+
 TEST(RunMetrics, CallgrindCountsTheInstructionsOfACall) {
   const Folder folder;
   const std::string flags = "--metrics callgrind --threads 1 --impl naive ";
@@ -177,7 +190,12 @@ TEST(RunMetrics, CallgrindCountsTheInstructionsOfACall) {
     const auto run = run_program("--device cpu --cell rnn_tanh --hidden 16 " + sizes + flags +
                                  fast + "--out " + (folder.path() / out).string());
     EXPECT_EQ(run.code, 0) << run.output;
-    return cases_in(folder.path() / out).at(0).at("profile").at("region").at("callgrind");
+    const auto profile = cases_in(folder.path() / out).at(0).at("profile");
+    const auto& counted = profile.at("region").at("callgrind");
+    if (counted.is_number()) {
+      EXPECT_GT(profile.at("spent_s"), 0.05) << "less than valgrind's start";
+    }
+    return counted;
   };
   const auto once = count("--seq 8 ", "once");
   if (!once.is_number()) {

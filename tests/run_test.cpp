@@ -114,6 +114,9 @@ TEST(Run, SaysThatThereIsNoCudaDevice) {
   const auto run = run_program("--scenario smoke --device cuda");
   EXPECT_EQ(run.code, 2);
   EXPECT_TRUE(run.output.starts_with("rnnbench: no CUDA device")) << run.output;
+  const auto list = run_program("list metrics --device cuda");
+  EXPECT_EQ(list.code, run.code);
+  EXPECT_EQ(list.output, run.output);
 }
 
 struct Mistake {
@@ -129,6 +132,7 @@ TEST(Run, BadInputIsOneLineAndExitCodeTwo) {
       {"--scenario smoke --filter '['", "--filter '['"},
       {"--scenario smoke --device gpu", "--device 'gpu'"},
       {"--scenario smoke --device cpu:7", "no such device"},
+      {"list metrics --device cpu:7", "no such device"},
       {"--scenario smoke --batch 0", "--batch"},
       {"--scenario smoke --hidden 256:128:64", "--hidden"},
       {"--scenario smoke --cache warm", "--cache"},

@@ -55,10 +55,12 @@ constexpr std::array known{
             "of these, the ones that missed"},
     Counter{"dTLB-load-misses", PERF_TYPE_HW_CACHE, cache(PERF_COUNT_HW_CACHE_DTLB, true),
             "loads whose page was not in the TLB"},
-    Counter{"task-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK,
-            "time on cores, in ns, of all threads; with the kernel's"},
+    Counter{
+        "task-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK,
+        "time on cores, in ns, of all threads; with the operating system's part, and some us for "
+        "switching the counters on and off"},
     Counter{"page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS,
-            "pages that were not mapped when touched"},
+            "pages that were not mapped when the call's own code touched them"},
     Counter{switches, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES,
             "times a thread left its core"},
     Counter{"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS,
