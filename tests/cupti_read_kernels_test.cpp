@@ -39,7 +39,7 @@ class MadeUp final : public Profiler {
   void forward() {
     ++forwards;
     for (std::size_t k = 0; k < launches_.size(); ++k) {
-      const std::string name = k == swapped ? "another" : launches_[k].name;
+      const std::string name = k == swapped || all_swapped ? "another" : launches_[k].name;
       if (hooks_) hooks_->enter(name.c_str());
       launched(k);
       if (hooks_) hooks_->leave();
@@ -49,7 +49,8 @@ class MadeUp final : public Profiler {
   Way way = Way::all;
   int forwards = 0;
   std::size_t swapped = 1000000;  // at this one another kernel comes
-  std::size_t refuses = 0;        // ranges beyond this are refused
+  bool all_swapped = false;
+  std::size_t refuses = 0;  // ranges beyond this are refused
 
  private:
   friend class MadeUpSession;
@@ -200,6 +201,15 @@ TEST(CuptiReadKernels, WhatComesInAnotherOrderIsNotRead) {
   ASSERT_EQ(read.warnings.size(), 2U);
   EXPECT_NE(read.warnings[0].find("another order"), std::string::npos) << read.warnings[0];
   EXPECT_NE(read.warnings[1].find("gave no counters"), std::string::npos) << read.warnings[1];
+}
+
+TEST(CuptiReadKernels, WhereNoLaunchCanBeLookedAtTheReasonIsNotTheBudget) {
+  Reading reading(sequence(400));
+  reading.device.all_swapped = true;
+  const auto read = reading.read();
+  EXPECT_EQ(reading.device.way, Way::alone) << "tried after the way that gave nothing";
+  EXPECT_TRUE(read.values.empty());
+  EXPECT_NE(read.why.find("gave no counters"), std::string::npos) << read.why;
 }
 
 TEST(CuptiReadKernels, WhereAWayIsRefusedTheNextOneIsGone) {

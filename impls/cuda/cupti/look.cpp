@@ -181,16 +181,15 @@ void look_alone(Profiler& profiler, Session& session, const Visit& visit, Found&
   };
   const auto end = [&](std::size_t ordinal) {
     (void)session.stop();
-    if (session.decode() > 0)
-      found.values[ordinal] = session.values(0);
-    else
-      ++found.failed;
+    if (session.decode() > 0) found.values[ordinal] = session.values(0);
     session.clear();
     if (std::exchange(patched, true)) found.pace = std::max(found.pace, since(began) / expected);
   };
   Watch watch(profiler, visit.expected, {opens, begin, [](std::size_t) { return true; }, end});
+  const std::size_t known = found.values.size() + found.out_of_time;
   profiler.observe(watch, visit.forward);
   found.out_of_order += watch.out_of_order();
+  found.failed += visit.chosen.size() + known - found.values.size() - found.out_of_time;
 }
 
 Values look_at_all(Session& session, std::size_t launches, const std::function<void()>& forward,
