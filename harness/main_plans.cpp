@@ -143,11 +143,14 @@ void fill_peaks(std::vector<RunPlan>& plans, Catalog& catalog, Progress& progres
     const auto key = device_key(plan.device);
     auto& peaks = environment.peaks;
     if (!peaks.contains(key)) {
-      if (std::string ignored; !kept_peaks(plan.device, plan.threads, ignored))
+      std::string where;
+      const bool kept = kept_peaks(plan.device, plan.threads, where).has_value();
+      if (!kept && !plan.profile)
         progress.say(fmt::format("measuring the ceilings of {} (once)", plan.device.name));
       try {
-        std::string where;
-        peaks[key] = peaks_of(plan.device, plan.threads, catalog, false, where);
+        // Under a profiler nothing is measured: it would be too slow, and kept.
+        if (kept || !plan.profile)
+          peaks[key] = peaks_of(plan.device, plan.threads, catalog, false, where);
       } catch (const Interrupted&) {
         throw;
       } catch (const std::exception& error) {

@@ -96,7 +96,8 @@ MetricsChoice parse_metrics_choice(const std::string& text) {
     const bool printable = std::all_of(name.begin(), name.end(), [](unsigned char c) {
       return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-' || c == ':';
     });
-    if (name.empty() || !printable)
+    if (name.empty() || name.front() == '-' ||
+        !printable)  // "--metrics --quiet": a name was left out
       throw UsageError(fmt::format(
           "--metrics '{}': expected none, default, full or names of metrics, comma-separated "
           "(rnnbench list metrics)",

@@ -265,6 +265,12 @@ std::set<std::string> counted_metrics(const RunResult& run) {
   return names;
 }
 
+/// What is known without a profiler or a permission: its values do not say that counters were read.
+bool always_known(const std::string& name) {
+  return name == "context-switches" || name.starts_with("rnnbench__") ||
+         name.starts_with("launch__") || name == "sm__maximum_warps_per_active_cycle_pct";
+}
+
 /// The kernels' reason where they have one: the region's may only send the reader to them.
 std::string why_missing(const Profile& profile, const std::string& name) {
   for (const auto& kernel : profile.kernels)
@@ -278,6 +284,9 @@ std::string why_missing(const Profile& profile, const std::string& name) {
 
 std::vector<std::string> counters_notes(const RunResult& run) {
   const auto named = named_metrics(run), counted = counted_metrics(run);
+  const bool nothing = std::all_of(counted.begin(), counted.end(), [&](const auto& name) {
+    return always_known(name) && !named.contains(name);
+  });
   std::vector<std::pair<std::string, std::vector<std::string>>> missing;  // reason, names
   // The first reason of a metric on a device stands for all cases: it may have a case's numbers.
   std::set<std::pair<std::string, std::string>> seen;
@@ -286,7 +295,7 @@ std::vector<std::string> counters_notes(const RunResult& run) {
     for (const auto& entry : result.profile->region) {
       const std::string& name = entry.first;
       const bool by_name = named.contains(name);
-      if (counted.contains(name) || !(by_name || counted.empty())) continue;
+      if (counted.contains(name) || !(by_name || nothing)) continue;
       if (!seen.emplace(result.device, name).second) continue;
       const auto why = why_missing(*result.profile, name);
       auto found = std::find_if(missing.begin(), missing.end(),
@@ -299,8 +308,7 @@ std::vector<std::string> counters_notes(const RunResult& run) {
   }
   std::vector<std::string> lines;
   for (const auto& [why, names] : missing)
-    lines.push_back(fmt::format("{}{}{}: {}.",
-                                counted.empty() ? "No counters" : "warning: no value",
+    lines.push_back(fmt::format("{}{}{}: {}.", nothing ? "No counters" : "warning: no value",
                                 names.empty() ? "" : " for ", fmt::join(names, ", "), why));
   return lines;
 }

@@ -10,6 +10,7 @@ nothing could be compared, 2 for bad input. docs/profiling.md.
 import argparse
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -226,6 +227,10 @@ def main():
         fail(f"{' '.join(arguments)}: nothing is run where both --ours and --ncu are given: leave these out")
     if not (options.ours and options.ncu) and not arguments:
         fail("no arguments for rnnbench: name a --scenario or sizes, or give both --ours and --ncu")
+    ncu_program = os.environ.get("NCU", "ncu")
+    if not options.ncu and not shutil.which(ncu_program):
+        fail(f"{ncu_program} is missing: it comes with the CUDA Toolkit (nsight-compute); or set NCU, or name its "
+             "output by --ncu")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         ours, cases = read_ours(options.ours or run_ours(options.out, arguments))

@@ -3,7 +3,7 @@
 #   scripts/ncu.sh [options of ncu] -- [arguments of rnnbench]
 #   scripts/ncu.sh --set full -o gru -- --scenario gru --impl fused --dtype f32
 # RNNBENCH names another binary than build/rnnbench, NCU another ncu. Clocks and caches are left as they are, as rnnbench
-# measures with them; options given here come later and win. docs/profiling.md.
+# measures with them; options given here come later. docs/profiling.md.
 set -euo pipefail
 program=${RNNBENCH:-$(dirname "${BASH_SOURCE[0]}")/../build/rnnbench}
 ncu=${NCU:-ncu}

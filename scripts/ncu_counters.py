@@ -75,6 +75,8 @@ def read_ours(path):
     """({(bare name, full name, shape): Kernel}, names of the cases) of the eager cases in a metrics.json."""
     try:
         content = json.loads(path.read_text())
+        if "schema_version" not in content:
+            raise Bad(f"{path}: not rnnbench's metrics.json: name the one beside results.json")
         if content.get("schema_version") != 1:
             raise Bad(f"{path}: schema_version {content.get('schema_version')}, and this script reads 1: "
                       "use the script of the revision that wrote it")

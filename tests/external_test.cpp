@@ -88,6 +88,16 @@ TEST(External, AProfilersCallComesAfterTheWarmUpAndIsOne) {
             made + "hot\nprofile None None None None hot\n");
 }
 
+TEST(External, UnderAProfilerNoCeilingIsMeasured) {
+  const Folder folder, cache;
+  const auto run = run_program(
+      "--device cpu --cell rnn_tanh --hidden 4 --impl naive --profile " + out_flag(folder),
+      "env RNNBENCH_CACHE=" + cache.path().string() + "/none ");
+  EXPECT_EQ(run.code, 0) << run.output;
+  EXPECT_EQ(run.output.find("ceilings"), std::string::npos) << run.output;
+  EXPECT_FALSE(std::filesystem::exists(cache.path() / "none"));
+}
+
 TEST(External, AWorkerThatLostCountOfItsCallsHasNotPassed) {
   const Folder folder;
   std::string text = text_of(RNNBENCH_SOURCE_DIR "/tests/external_worker.py");

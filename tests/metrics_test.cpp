@@ -17,8 +17,8 @@ TEST(Metrics, ChoicesAreReadAndWrittenAlike) {
   for (const char* text : {"none", "default", "full", "dram__bytes_read.sum,cycles"})
     EXPECT_EQ(to_text(parse_metrics_choice(text)), text);
   EXPECT_EQ(parse_metrics_choice("cycles,cycles").names, std::vector<std::string>{"cycles"});
-  for (const char* text :
-       {"default,callgrind", "none,page-faults", "x,full", "", ",", "a,", "a,,b", "a b", "a;b"})
+  for (const char* text : {"default,callgrind", "none,page-faults", "x,full", "", ",", "a,", "a,,b",
+                           "a b", "a;b", "--quiet"})
     EXPECT_THROW(parse_metrics_choice(text), UsageError) << text;
 }
 

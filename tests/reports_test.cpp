@@ -281,6 +281,13 @@ TEST(Counters, where_there_are_none_at_all_each_reason_is_said_once) {
             (std::vector<std::string>{"No counters: not permitted.", "No counters: no CUPTI."}));
   run.protocols[0].protocol.metrics = "cycles";
   EXPECT_EQ(counters_notes(run).at(1), "No counters for cycles: no CUPTI.");
+  // What needs no permission does not hide that the rest is missing.
+  run.protocols[0].protocol.metrics = "default";
+  for (const char* known : {"context-switches", "rnnbench__span_time", "launch__grid_size"})
+    run.cases[0].profile->region[known] = read_as(1);
+  EXPECT_EQ(counters_notes(run).at(0), "No counters: not permitted.");
+  run.cases[0].profile->region["task-clock"] = read_as(1);
+  EXPECT_TRUE(counters_notes(run).empty());
   for (CaseResult& c : run.cases) c.profile.reset();
   EXPECT_TRUE(counters_notes(run).empty());
 }

@@ -228,10 +228,17 @@ class CompareNcu(unittest.TestCase):
                 ((*given, "--replay", "range", "--ncu", "x"), "--replay: invalid choice: 'range'"),
                 (("--scenario", "gru"), "--out"),
                 (("--out", self.out, "--scenario", "gru"), "/no/rnnbench")):
-            done = self.run_script(*arguments, RNNBENCH="/no/rnnbench")
+            done = self.run_script(*arguments, RNNBENCH="/no/rnnbench", NCU=sys.executable)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(words, done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+    def test_says_before_anything_is_run_that_ncu_is_missing(self):
+        done = self.run_script("--out", self.out, "--scenario", "gru", NCU="/no/ncu",
+                               RNNBENCH=self.program("prog", f"touch {self.folder}/ran\n"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("/no/ncu is missing", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
 
     def program(self, name, text):
         path = self.folder / name
