@@ -62,9 +62,13 @@ int list_metrics(const CommandLine& line, Catalog& catalog) {
     return 1;
   }
   fmt::print("metrics of {}:{} (--metrics NAME,NAME)\n", name(device.kind), device.index);
+  std::size_t shown = 0;
   for (const auto& metric : known)
-    if (line.filter.empty() || std::regex_search(metric.name, wanted))
+    if (line.filter.empty() || std::regex_search(metric.name, wanted)) {
       fmt::print("  {:<60} {}\n", metric.name, metric.about);
+      ++shown;
+    }
+  if (shown == 0) fmt::print("  none of {} names matches '{}'\n", known.size(), line.filter);
   return 0;
 }
 

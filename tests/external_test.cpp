@@ -125,7 +125,9 @@ TEST(External, ADeviceThatCannotBeOpenedIsThatCasesOutcome) {
   for (const auto& one : cases_in(folder.path())) {
     const bool mine = one.at("impl") == "cpu:mine";
     EXPECT_EQ(one.at("outcome"), mine ? "failed" : "passed") << one.at("reason");
-    if (mine) EXPECT_EQ(one.at("reason"), "the fan fell off");
+    if (mine) {
+      EXPECT_EQ(one.at("reason"), "the fan fell off");
+    }
   }
 }
 

@@ -249,6 +249,9 @@ TEST(RunMetrics, TheKnownOnesAreListed) {
   EXPECT_NE(some.output.find("cache-misses"), std::string::npos);
   EXPECT_EQ(some.output.find("instructions"), std::string::npos) << some.output;
   EXPECT_EQ(run_program("list metrics --device cpu --filter '['").code, 2);
+  const auto none = run_program("list metrics --device cpu --filter zzz");
+  EXPECT_EQ(none.code, 0);
+  EXPECT_NE(none.output.find("names matches 'zzz'"), std::string::npos) << none.output;
 }
 
 }  // namespace
