@@ -14,8 +14,7 @@ Finding says(std::string sentence, Value explains_s) {
 Value Subject::rate(const char* metric) const {
   const Value read = (*this)[metric];
   const Value range = (*this)["gpu__time_duration.sum"];
-  Value own = (*this)["rnnbench__sampled_time"];
-  if (!own) own = (*this)["rnnbench__launch_time"];
+  const Value own = recorded_ns(metrics);
   // A range adds 1 to 2 us. What it takes longer beyond that is another thing, and no reason to
   // show a rate as higher than it was read.
   constexpr double most_added_ns = 5000;

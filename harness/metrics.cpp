@@ -96,8 +96,8 @@ MetricsChoice parse_metrics_choice(const std::string& text) {
     const bool printable = std::all_of(name.begin(), name.end(), [](unsigned char c) {
       return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-' || c == ':';
     });
-    if (name.empty() || name.front() == '-' ||
-        !printable)  // "--metrics --quiet": a name was left out
+    // "--metrics --quiet": a name was left out.
+    if (name.empty() || name.front() == '-' || !printable)
       throw UsageError(fmt::format(
           "--metrics '{}': expected none, default, full or names of metrics, comma-separated "
           "(rnnbench list metrics)",
@@ -152,6 +152,11 @@ std::string matrix_flops_metric(Dtype dtype) {
       return "sm__ops_path_tensor_src_bf16_dst_fp32.sum";
   }
   return {};
+}
+
+bool from_records(std::string_view name) {
+  return name.starts_with("launch__") || name.starts_with("rnnbench__") ||
+         name == "sm__maximum_warps_per_active_cycle_pct";
 }
 
 Profile unread(const ProfileRequest& request, const std::string& why) {

@@ -90,6 +90,9 @@ struct ProfileRequest {
 /// A profile in which nothing was read, for one reason.
 Profile unread(const ProfileRequest& request, const std::string& why);
 
+/// Names that come from records of a GPU's launches, not from counters.
+bool from_records(std::string_view name);
+
 /// A metric that a device has, for `rnnbench list metrics`.
 struct MetricInfo {
   std::string name;

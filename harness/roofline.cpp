@@ -117,8 +117,7 @@ KernelMeaning meaning_of(const KernelMetrics& kernel, const Meaning& ceilings, D
   meaning.point.flops = times(counted_flops(kernel.metrics), launches);
   meaning.point.bytes = times(bytes_moved(kernel.metrics), launches);
   // The time of the launches that gave the counters: others may do more or less.
-  Value launch_ns = value_of(kernel.metrics, "rnnbench__sampled_time");
-  if (!launch_ns) launch_ns = value_of(kernel.metrics, "rnnbench__launch_time");
+  Value launch_ns = recorded_ns(kernel.metrics);
   if (!launch_ns) launch_ns = value_of(kernel.metrics, "gpu__time_duration.sum");
   meaning.point.seconds = times(launch_ns, 1e-9 * launches);
   complete(meaning.point, ceilings);
@@ -136,6 +135,11 @@ std::optional<double> value_of(const Metrics& metrics, const std::string& name) 
   if (found == metrics.end() || !found->second.value || !std::isfinite(*found->second.value))
     return std::nullopt;
   return found->second.value;
+}
+
+std::optional<double> recorded_ns(const Metrics& metrics) {
+  const Value sampled = value_of(metrics, "rnnbench__sampled_time");
+  return sampled ? sampled : value_of(metrics, "rnnbench__launch_time");
 }
 
 std::optional<double> matrix_instructions(const Metrics& metrics) {

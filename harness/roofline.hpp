@@ -19,6 +19,9 @@ Meaning meaning_of(const CaseResult& result, const Profile& profile, const Devic
 /// A metric's value; nothing where it has none or is not finite.
 std::optional<double> value_of(const Metrics& metrics, const std::string& name);
 
+/// ns of one launch of a kernel by activity records: of those that gave the counters, else of all.
+std::optional<double> recorded_ns(const Metrics& metrics);
+
 /// Matrix instructions (mma, wgmma) that ran; nothing where no counter tells them from HFMA2, by
 /// which compilers move constants, on the tensor pipe too.
 std::optional<double> matrix_instructions(const Metrics& metrics);

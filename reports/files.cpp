@@ -18,42 +18,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What helps where a run has begun: --resume takes no --out, which would also measure again.
-std::string_view mend_of_begun(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return "free some space there and --resume its folder, or a copy of it elsewhere";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return "make its folder writable and --resume it, or a copy of it elsewhere";
-    case EISDIR:
-      return "move it out of the way and --resume its folder";
-    default:
-      return "--resume a copy of its folder elsewhere";
-  }
-}
+struct Mends {
+  std::string_view begun;  // --resume takes no --out, which would also measure again
+  std::string_view fresh;
+};
 
-std::string_view mend_of_new(int error) {
+Mends mends_of(int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-      return "free some space there, or name another folder with --out";
+      return {"free some space there and --resume its folder, or a copy of it elsewhere",
+              "free some space there, or name another folder with --out"};
     case EACCES:
     case EPERM:
     case EROFS:
-      return "make its folder writable, or name another with --out";
+      return {"make its folder writable and --resume it, or a copy of it elsewhere",
+              "make its folder writable, or name another with --out"};
+    case EISDIR:
+      return {"move it out of the way and --resume its folder", "name another folder with --out"};
     default:
-      return "name another folder with --out";
+      return {"--resume a copy of its folder elsewhere", "name another folder with --out"};
   }
 }
 
 [[noreturn]] void refuse(const fs::path& path, int error) {
   std::error_code ignored;
   const bool begun = fs::exists(path.parent_path() / journal_name, ignored);
+  const Mends mends = mends_of(error);
   throw Error(fmt::format("cannot write {}: {}: {}", clean(path.string()), std::strerror(error),
-                          begun ? mend_of_begun(error) : mend_of_new(error)));
+                          begun ? mends.begun : mends.fresh));
 }
 
 /// 0, or the error number. The file is opened for this alone.

@@ -267,8 +267,7 @@ std::set<std::string> counted_metrics(const RunResult& run) {
 
 /// What is known without a profiler or a permission: its values do not say that counters were read.
 bool always_known(const std::string& name) {
-  return name == "context-switches" || name.starts_with("rnnbench__") ||
-         name.starts_with("launch__") || name == "sm__maximum_warps_per_active_cycle_pct";
+  return name == "context-switches" || from_records(name);
 }
 
 /// The kernels' reason where they have one: the region's may only send the reader to them.

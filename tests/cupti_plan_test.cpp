@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "harness/error.hpp"
 #include "impls/cuda/cupti/plan.hpp"
 
 namespace rnnbench::cupti {
@@ -84,6 +85,19 @@ TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
   EXPECT_GT(ranges_cost(2, 0, 512), ranges_cost(2, 0, 1));
   EXPECT_NEAR(region_cost(10, 0.4, 2) - region_cost(10, 0.4, 1), 4, 1e-9);
   EXPECT_NEAR(ranges_cost(10, 0.4, 9) - ranges_cost(10, 0.3, 9), 2, 1e-9) << "twice a pass";
+}
+
+TEST(CuptiPlan, PassesThatPatchCodeTellNothingOfTheOthers) {
+  PassTimes times(10);
+  EXPECT_FALSE(times.usual());
+  EXPECT_EQ(times.add(0.5, 0.1), "") << "the first is not looked at";
+  EXPECT_EQ(times.add(0.3, 0.1), "") << "nor is the second alone";
+  EXPECT_EQ(times.add(0.01, 0.1), "");
+  EXPECT_EQ(times.add(0.4, 0.1), "") << "by the quickest, 0.06 s are left to do";
+  EXPECT_EQ(times.add(0.01, 0.04), "10 passes of 0.01 s do not fit");
+  EXPECT_EQ(times.usual(), 0.3);
+  for (int pass = 5; pass < 14; ++pass) EXPECT_EQ(times.add(0.01, 1), "");
+  EXPECT_THROW(times.add(0.01, 1), Error);
 }
 
 TEST(CuptiPlan, BudgetIsSpentByTime) {

@@ -60,7 +60,7 @@ TEST(CuptiResults, SpansAreMetricsOfTheRegion) {
   ASSERT_EQ(none.size(), metrics.size());
   for (const auto& [name, metric] : none) {
     EXPECT_EQ(metric, not_read("why")) << name;
-    EXPECT_TRUE(ours(name)) << name;
+    EXPECT_TRUE(from_records(name)) << name;
   }
 }
 
@@ -93,9 +93,9 @@ TEST(CuptiResults, HitRatesBeyondAllAreKeptWithAWarning) {
 TEST(CuptiResults, NamesOfOursAreNotAskedOfTheProfiler) {
   for (const char* name :
        {"launch__grid_size", "rnnbench__gap_time", "sm__maximum_warps_per_active_cycle_pct"})
-    EXPECT_TRUE(ours(name)) << name;
+    EXPECT_TRUE(from_records(name)) << name;
   for (const char* name : {"gpu__time_duration.sum", "sm__throughput.avg", ""})
-    EXPECT_FALSE(ours(name)) << name;
+    EXPECT_FALSE(from_records(name)) << name;
 }
 
 TEST(CuptiWithheld, RatesOfShortCallsAndTheTimeOfRanges) {

@@ -130,7 +130,7 @@ class Collector {
   void choose() {
     Names asked;
     std::copy_if(request_.metrics.begin(), request_.metrics.end(), std::back_inserter(asked),
-                 [](const auto& name) { return !ours(name); });
+                 [](const auto& name) { return !from_records(name); });
     const std::string why = attempt([&] { chip_ = open_chip(index_); });
     if (!why.empty()) {
       chip_.reset();
@@ -210,11 +210,8 @@ class Collector {
   Metrics collect_region(const Fit& chosen, int calls) {
     Config config(*chip_, chosen.names);
     Ranges ranges(*chip_, config, CUPTI_UserRange, CUPTI_UserReplay, 1);
-    std::vector<double> took;
+    PassTimes times(config.passes());
     for (bool done = false; !done;) {
-      const auto pass = static_cast<int>(took.size());
-      if (pass > config.passes() + 4)
-        throw Error(fmt::format("not all of {} passes were collected", config.passes()));
       const double before = budget_.spent();
       ranges.start();
       for (int call = 1; call < calls; ++call) forward(call_);
@@ -222,17 +219,12 @@ class Collector {
       forward(call_);
       ranges.pop();
       done = ranges.stop();
-      took.push_back(budget_.spent() - before);
-      // Code is patched in the first and in some others, which tell nothing of the rest.
-      if (done || pass < 2) continue;
-      const double quickest = *std::min_element(took.begin() + 1, took.end());
-      if (quickest * (config.passes() - pass - 1) > budget_.left())
-        throw Error(over_budget(
-            fmt::format("{} passes of {:.2g} s do not fit", config.passes(), quickest)));
+      if (done) break;
+      const std::string why = times.add(budget_.spent() - before, budget_.left());
+      if (!why.empty()) throw Error(over_budget(why));
     }
-    std::sort(took.begin(), took.end());
     const double expected = region_cost(1, forward_s_, calls) - session_s;
-    pace_ = std::max(1.0, took[took.size() / 2] / expected);
+    pace_ = std::max(1.0, times.usual().value_or(0) / expected);
     if (ranges.decode() == 0) throw Error("no range was collected");
     const auto values = ranges.values(0);
     return mean_metrics(chosen.names, {{&values}});
@@ -257,13 +249,12 @@ class Collector {
     for (std::size_t k = 0; k < groups_.size(); ++k) {
       KernelMetrics& kernel = profile_.kernels[k];
       for (const auto& [name, why] : read.left_out) set_missing({name}, why, kernel);
-      const auto samples = samples_of(groups_[k], read.values);
-      if (samples.empty()) {
+      const auto sampled = sampled_of(groups_[k], read.values);
+      if (sampled.empty()) {
         set_missing(read.names, read.why, kernel), ++missed;
         continue;
       }
-      kernel.metrics.merge(mean_metrics(read.names, samples));
-      count_sampled(groups_[k], read, kernel);
+      take(sampled, stands_for(groups_[k], sampled), read, kernel);
       if (kernel.sampled == kernel.launches) continue;
       if (auto words = uneven(eager_.launches, groups_[k]); !words.empty())
         profile_.warnings.push_back(std::move(words));
@@ -280,29 +271,23 @@ class Collector {
     return sampled;
   }
 
-  /// The launches that gave counters, and the time they take, which rates are to be made with.
-  void count_sampled(const Group& group, const KernelsRead& read, KernelMetrics& kernel) const {
-    const auto sampled = sampled_of(group, read.values);
-    const auto weights = stands_for(group, sampled);
+  /// The counters of the sampled launches, which launches gave them, and the time those take,
+  /// which rates are to be made with.
+  void take(const std::vector<std::size_t>& sampled, const std::vector<double>& weights,
+            const KernelsRead& read, KernelMetrics& kernel) const {
+    std::vector<Counted> samples;
     std::set<std::size_t> gave;
     double ns = 0, launches = 0;
     for (std::size_t k = 0; k < sampled.size(); ++k) {
+      samples.push_back({&read.values.at(sampled[k]), weights[k]});
       const auto& places = read.places.at(sampled[k]);
       gave.insert(places.begin(), places.end());
       ns += weights[k] * eager_.launches[sampled[k]].ns();
       launches += weights[k];
     }
-    kernel.sampled = static_cast<int>(gave.size());
+    kernel.metrics.merge(mean_metrics(read.names, samples));
     kernel.metrics[sampled_time] = read_as(ns / launches);
-  }
-
-  static std::vector<Counted> samples_of(const Group& group, const Values& values) {
-    const auto sampled = sampled_of(group, values);
-    const auto weights = stands_for(group, sampled);
-    std::vector<Counted> samples;
-    for (std::size_t k = 0; k < sampled.size(); ++k)
-      samples.push_back({&values.at(sampled[k]), weights[k]});
-    return samples;
+    kernel.sampled = static_cast<int>(gave.size());
   }
 
   double for_timeline() const { return pace_ * timeline_s + forward_s_; }
@@ -332,7 +317,7 @@ class Collector {
   /// Names of ours that were asked for where they are not.
   void explain_ours() {
     for (const auto& name : request_.metrics) {
-      if (!ours(name)) continue;
+      if (!from_records(name)) continue;
       const bool of_region =
           name.starts_with("rnnbench__") && name != launch_time && name != sampled_time;
       profile_.region.try_emplace(

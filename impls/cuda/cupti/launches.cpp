@@ -42,26 +42,6 @@ std::size_t name_of(std::string_view signature) {
   return begin;
 }
 
-}  // namespace
-
-std::string shape_of(const Launch& launch) {
-  return fmt::format("{} blocks of {}{}", text_of(launch.grid), text_of(launch.block),
-                     launch.clustered() ? " in clusters of " + text_of(launch.cluster) : "");
-}
-
-std::string readable_name(const char* symbol) {
-  if (!symbol) return "unnamed kernel";
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(
-      abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
-  if (status != 0 || !text) return symbol;
-  const std::string_view whole(text.get());
-  const auto signature = whole.substr(0, parameters_of(whole));
-  return std::string(signature.substr(name_of(signature)));
-}
-
-namespace {
-
 /// Ordinals without the first and the last, which may differ: where there are others.
 std::vector<std::size_t> inner(const std::vector<std::size_t>& ordinals) {
   if (ordinals.size() < 3) return ordinals;
@@ -85,6 +65,22 @@ std::size_t usual_of(const std::vector<Launch>& launches,
 }
 
 }  // namespace
+
+std::string shape_of(const Launch& launch) {
+  return fmt::format("{} blocks of {}{}", text_of(launch.grid), text_of(launch.block),
+                     launch.clustered() ? " in clusters of " + text_of(launch.cluster) : "");
+}
+
+std::string readable_name(const char* symbol) {
+  if (!symbol) return "unnamed kernel";
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
+  if (status != 0 || !text) return symbol;
+  const std::string_view whole(text.get());
+  const auto signature = whole.substr(0, parameters_of(whole));
+  return std::string(signature.substr(name_of(signature)));
+}
 
 std::vector<Group> group(const std::vector<Launch>& launches) {
   std::map<std::pair<std::string, std::string>, std::size_t> place;

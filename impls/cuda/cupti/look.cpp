@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -196,19 +195,15 @@ Values look_at_all(Session& session, std::size_t launches, const std::function<v
                    int calls, double seconds) {
   const auto start = Clock::now();
   const std::size_t all = launches * static_cast<std::size_t>(calls);
-  const int passes = session.passes();
-  bool done = false;
-  double quickest = std::numeric_limits<double>::infinity();
-  for (int pass = 0; !done; ++pass) {
-    if (pass > passes + 4) throw Error(fmt::format("not all of {} passes were collected", passes));
+  PassTimes times(session.passes());
+  for (bool done = false; !done;) {
     const double before = since(start);
     session.start();
     for (int call = 0; call < calls; ++call) forward();
     done = session.stop();
-    // Code is patched in the first and in some others, which tell nothing of the rest.
-    if (pass > 0) quickest = std::min(quickest, since(start) - before);
-    if (!done && pass > 1 && quickest * (passes - pass - 1) > seconds - since(start))
-      throw Error(fmt::format("{} passes of {:.2g} s do not fit", passes, quickest));
+    if (done) break;
+    const std::string why = times.add(since(start) - before, seconds - since(start));
+    if (!why.empty()) throw Error(why);
   }
   if (const std::size_t count = session.decode(); count != all)
     throw Error(fmt::format("{} ranges were collected of {} launches", count, all));

@@ -1,8 +1,12 @@
 #include "impls/cuda/cupti/plan.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "harness/error.hpp"
 
 namespace rnnbench::cupti {
 
@@ -15,6 +19,23 @@ double in_place_cost(int passes, double forward_s, std::size_t places) {
 }
 double ranges_cost(int passes, double forward_s, std::size_t launches) {
   return session_s + passes * 2 * (forward_s + 1e-3 * static_cast<double>(launches));
+}
+
+std::string PassTimes::add(double seconds, double left) {
+  seconds_.push_back(seconds);
+  const auto done = static_cast<int>(seconds_.size());
+  if (done > passes_ + 4) throw Error(fmt::format("not all of {} passes were collected", passes_));
+  if (done < 3) return {};
+  const double quickest = *std::min_element(seconds_.begin() + 1, seconds_.end());
+  if (quickest * (passes_ - done) <= left) return {};
+  return fmt::format("{} passes of {:.2g} s do not fit", passes_, quickest);
+}
+
+std::optional<double> PassTimes::usual() const {
+  if (seconds_.empty()) return std::nullopt;
+  auto sorted = seconds_;
+  std::sort(sorted.begin(), sorted.end());
+  return sorted[sorted.size() / 2];
 }
 
 std::size_t places_in(std::size_t launches, std::size_t groups) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,22 @@ double replay_cost(int passes, double kernel_s);  // one launch, alone
 double in_place_cost(int passes, double forward_s, std::size_t places);
 /// A forward whose every launch is a range, repeated pass by pass, twice in each.
 double ranges_cost(int passes, double forward_s, std::size_t launches);
+
+/// How long the passes of a session take. Code is patched in the first and in some others: these
+/// tell nothing of the rest.
+class PassTimes {
+ public:
+  explicit PassTimes(int passes) : passes_(passes) {}
+  /// Of a pass that was not the last. Why the others do not fit into the seconds `left`, by the
+  /// quickest so far; empty where they may. Throws Error where there are more than there should be.
+  std::string add(double seconds, double left);
+  /// The median of those added, or none.
+  std::optional<double> usual() const;
+
+ private:
+  int passes_;
+  std::vector<double> seconds_;
+};
 
 /// Ways to look at launches (look.hpp), the one to begin with first, then those to try where it
 /// is refused: in the state of the call if one launch can be, each launch of short calls and

@@ -15,11 +15,6 @@ constexpr std::array span_names{"rnnbench__kernel_launches", "rnnbench__kernel_t
 
 }  // namespace
 
-bool ours(std::string_view name) {
-  return name.starts_with("launch__") || name.starts_with("rnnbench__") ||
-         name == "sm__maximum_warps_per_active_cycle_pct";
-}
-
 Metrics mean_metrics(const std::vector<std::string>& names, const std::vector<Counted>& samples) {
   Metrics metrics;
   for (std::size_t k = 0; k < names.size(); ++k) {

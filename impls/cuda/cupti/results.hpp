@@ -11,9 +11,6 @@
 
 namespace rnnbench::cupti {
 
-/// Names that come from activity records, not from counters.
-bool ours(std::string_view name);
-
 /// One launch's values, in the order of the names, and for how many launches they stand.
 struct Counted {
   const std::vector<double>* values;
