@@ -89,15 +89,19 @@ TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
 
 TEST(CuptiPlan, PassesThatPatchCodeTellNothingOfTheOthers) {
   PassTimes times(10);
-  EXPECT_FALSE(times.usual());
-  EXPECT_EQ(times.add(0.5, 0.1), "") << "the first is not looked at";
-  EXPECT_EQ(times.add(0.3, 0.1), "") << "nor is the second alone";
-  EXPECT_EQ(times.add(0.01, 0.1), "");
-  EXPECT_EQ(times.add(0.4, 0.1), "") << "by the quickest, 0.06 s are left to do";
-  EXPECT_EQ(times.add(0.01, 0.04), "10 passes of 0.01 s do not fit");
+  times.add(0.5);
+  EXPECT_FALSE(times.usual()) << "the first is not looked at";
+  times.add(0.3);
+  EXPECT_EQ(times.why_too_long(0.1), "") << "nor is the second alone";
+  times.add(0.01);
+  EXPECT_EQ(times.usual(), 0.01) << "of two the quicker";
+  times.add(0.4);
+  EXPECT_EQ(times.why_too_long(0.1), "") << "by the quickest, 0.06 s are left to do";
+  EXPECT_EQ(times.why_too_long(0.05), "10 passes of 0.01 s do not fit");
   EXPECT_EQ(times.usual(), 0.3);
-  for (int pass = 5; pass < 14; ++pass) EXPECT_EQ(times.add(0.01, 1), "");
-  EXPECT_THROW(times.add(0.01, 1), Error);
+  for (int pass = 4; pass < 14; ++pass) times.add(0.02);
+  EXPECT_EQ(times.usual(), 0.02);
+  EXPECT_THROW(times.add(0.01), Error);
 }
 
 TEST(CuptiPlan, BudgetIsSpentByTime) {

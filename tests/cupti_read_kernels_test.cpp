@@ -85,10 +85,11 @@ class MadeUpSession final : public Session {
     return ++pass_ >= counters_;
   }
   std::size_t decode() override { return ranges_.size(); }
-  std::string name(std::size_t range) const override { return std::to_string(range); }
+  std::string name(std::size_t range) const override { return std::to_string(named_ + range); }
   std::vector<double> values(std::size_t range) override { return ranges_.at(range); }
   void clear() override { ranges_.clear(); }
   void restart() override {
+    named_ += ranges_.size();  // numbers go on
     clear();
     pass_ = 0;
   }
@@ -103,7 +104,7 @@ class MadeUpSession final : public Session {
   const std::size_t counters_, most_ranges_;
   const bool alone_;
   bool on_ = false;
-  std::size_t pass_ = 0;
+  std::size_t pass_ = 0, named_ = 0;
   std::vector<std::size_t> seen_;
   std::vector<std::vector<double>> ranges_;
 };

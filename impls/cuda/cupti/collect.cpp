@@ -219,8 +219,8 @@ class Collector {
       forward(call_);
       ranges.pop();
       done = ranges.stop();
-      if (done) break;
-      const std::string why = times.add(budget_.spent() - before, budget_.left());
+      times.add(budget_.spent() - before);
+      const std::string why = done ? "" : times.why_too_long(budget_.left());
       if (!why.empty()) throw Error(over_budget(why));
     }
     const double expected = region_cost(1, forward_s_, calls) - session_s;

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "harness/error.hpp"
@@ -17,6 +20,26 @@ using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Why the ranges collected are not `expected` ones, numbered on from each other: empty where they
+/// are. The profiler counts on through restarts, so that the first has any number.
+std::string why_not_in_order(const Session& session, std::size_t collected, std::size_t expected) {
+  if (collected != expected)
+    return fmt::format("{} ranges were collected of {} launches", collected, expected);
+  const auto number = [&](std::size_t range) {
+    const std::string name = session.name(range);
+    std::size_t found = 0;
+    const auto end = name.data() + name.size();
+    const auto read = std::from_chars(name.data(), end, found);
+    return read.ec == std::errc{} && read.ptr == end ? std::optional(found) : std::nullopt;
+  };
+  const auto first = number(0);
+  for (std::size_t k = 0; k < expected; ++k)
+    if (!first || number(k) != *first + k)
+      return fmt::format("range {} is called '{}', the first '{}'", k, session.name(k),
+                         session.name(0));
+  return {};
 }
 
 /// Begins before some launches what is to be ended after them, or after later ones.
@@ -89,13 +112,13 @@ class OneInPlace {
         return {};
       }
     }
-    const std::size_t count = done_ ? session_.decode() : 0;
     const std::size_t last = before_ + sample_.places.front() - opening(sample_.places.front());
-    if (count != last + 1 || session_.name(last) != std::to_string(last)) {
-      ++found.failed;
-      return {};
-    }
-    return session_.values(last);
+    const std::string why = done_ ? why_not_in_order(session_, session_.decode(), last + 1)
+                                  : "its passes did not come to an end";
+    if (why.empty()) return session_.values(last);
+    ++found.failed;
+    found.why_failed = why;
+    return {};
   }
   double slowest() const { return slowest_; }
 
@@ -201,18 +224,14 @@ Values look_at_all(Session& session, std::size_t launches, const std::function<v
     session.start();
     for (int call = 0; call < calls; ++call) forward();
     done = session.stop();
-    if (done) break;
-    const std::string why = times.add(since(start) - before, seconds - since(start));
+    times.add(since(start) - before);
+    const std::string why = done ? "" : times.why_too_long(seconds - since(start));
     if (!why.empty()) throw Error(why);
   }
-  if (const std::size_t count = session.decode(); count != all)
-    throw Error(fmt::format("{} ranges were collected of {} launches", count, all));
+  if (const auto why = why_not_in_order(session, session.decode(), all); !why.empty())
+    throw Error(why);
   Values values;
-  for (std::size_t k = all - launches; k < all; ++k) {
-    if (session.name(k) != std::to_string(k))
-      throw Error(fmt::format("range {} is called '{}'", k, session.name(k)));
-    values[k - (all - launches)] = session.values(k);
-  }
+  for (std::size_t k = 0; k < launches; ++k) values[k] = session.values(all - launches + k);
   return values;
 }
 

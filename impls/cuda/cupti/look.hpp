@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "impls/cuda/cupti/launches.hpp"
@@ -18,6 +19,7 @@ struct Found {
   Values values;
   std::size_t out_of_time = 0;   // launches that were chosen and left out
   std::size_t failed = 0;        // that were looked at and gave nothing
+  std::string why_failed;        // the last of them
   std::size_t out_of_order = 0;  // at whose place another kernel came
   double pace = 1;               // what a launch took, over what it was expected to
 };

@@ -21,10 +21,14 @@ double ranges_cost(int passes, double forward_s, std::size_t launches) {
   return session_s + passes * 2 * (forward_s + 1e-3 * static_cast<double>(launches));
 }
 
-std::string PassTimes::add(double seconds, double left) {
+void PassTimes::add(double seconds) {
   seconds_.push_back(seconds);
+  if (static_cast<int>(seconds_.size()) > passes_ + 4)
+    throw Error(fmt::format("not all of {} passes were collected", passes_));
+}
+
+std::string PassTimes::why_too_long(double left) const {
   const auto done = static_cast<int>(seconds_.size());
-  if (done > passes_ + 4) throw Error(fmt::format("not all of {} passes were collected", passes_));
   if (done < 3) return {};
   const double quickest = *std::min_element(seconds_.begin() + 1, seconds_.end());
   if (quickest * (passes_ - done) <= left) return {};
@@ -32,10 +36,10 @@ std::string PassTimes::add(double seconds, double left) {
 }
 
 std::optional<double> PassTimes::usual() const {
-  if (seconds_.empty()) return std::nullopt;
-  auto sorted = seconds_;
+  if (seconds_.size() < 2) return std::nullopt;
+  std::vector<double> sorted(seconds_.begin() + 1, seconds_.end());
   std::sort(sorted.begin(), sorted.end());
-  return sorted[sorted.size() / 2];
+  return sorted[(sorted.size() - 1) / 2];  // of two the quicker: the other may have patched code
 }
 
 std::size_t places_in(std::size_t launches, std::size_t groups) {

@@ -42,10 +42,11 @@ double ranges_cost(int passes, double forward_s, std::size_t launches);
 class PassTimes {
  public:
   explicit PassTimes(int passes) : passes_(passes) {}
-  /// Of a pass that was not the last. Why the others do not fit into the seconds `left`, by the
-  /// quickest so far; empty where they may. Throws Error where there are more than there should be.
-  std::string add(double seconds, double left);
-  /// The median of those added, or none.
+  /// Throws Error where there are more than there should be.
+  void add(double seconds);
+  /// Why those that are left do not fit into these seconds, by the quickest; empty where they may.
+  std::string why_too_long(double left) const;
+  /// The median of all but the first; none where there are no others.
   std::optional<double> usual() const;
 
  private:

@@ -12,8 +12,8 @@
 
 namespace rnnbench::cupti {
 
-/// Counters collected pass by pass. Between start and stop each kernel launch is a range, "0", "1",
-/// ... in the order of launching; a launch that is replayed alone has all passes in one.
+/// Counters collected pass by pass. Between start and stop each kernel launch is a range, named by
+/// consecutive numbers; a launch that is replayed alone has all passes in one.
 class Session {
  public:
   virtual ~Session() = default;

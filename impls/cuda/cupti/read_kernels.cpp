@@ -148,9 +148,10 @@ class Reader {
       read.warnings.push_back(fmt::format(
           "{} launches came in another order than they were recorded in", found.out_of_order));
     if (found.failed > 0) {
-      read.why = "it was looked at, and gave no counters";
-      if (found.values.empty()) throw Error("the launches looked at gave no counters");
-      read.warnings.push_back(fmt::format("{} launches gave no counters", found.failed));
+      const std::string cause = found.why_failed.empty() ? "" : ": " + found.why_failed;
+      read.why = "it was looked at, and gave no counters" + cause;
+      if (found.values.empty()) throw Error("the launches looked at gave no counters" + cause);
+      read.warnings.push_back(fmt::format("{} launches gave no counters{}", found.failed, cause));
     }
     read.values = std::move(found.values);
   }
