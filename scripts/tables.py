@@ -19,6 +19,12 @@ passed, by two columns of a results.csv:
     (replaced)
     <!-- end -->
 
+How many cases of a results.csv have which values of two columns; with "fastest", of those cases that were
+the fastest of their problem:
+
+    <!-- count: reports/results/h200/deepbench_training/results.csv, impl by outcome -->
+    <!-- count: reports/results/h200/deepbench_training/results.csv, dtype by impl, fastest -->
+
 scripts/tables.py           rewrites README.md and docs/*.md
 scripts/tables.py --check   exits 1 where one is not what its file says
 """
@@ -32,9 +38,10 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, (?:problem|part) (\d+))? -->\n.*?<!-- end -->", re.S)
 
-OPENER = re.compile(r"^<!-- *(?:from|ratio):", re.M)
+OPENER = re.compile(r"^<!-- *(?:from|ratio|count):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
                    re.S)
+COUNT = re.compile(r"<!-- count: ([^\s,]+), (\w+) by (\w+)(, fastest)? -->\n.*?<!-- end -->", re.S)
 
 
 def block(match):
@@ -47,11 +54,29 @@ def block(match):
     return f"<!-- from: {source}{which or ''} -->\n{text}\n<!-- end -->"
 
 
-def speedups(source, impl, base, mode):
-    """[(row of impl, median of base / median of impl)] of the problems that both passed."""
+def read(source):
+    """Rows of a results.csv."""
     packed = TOP / (source + ".gz")  # as scripts/publish.sh keeps large ones
     with gzip.open(packed, "rt", newline="") if packed.exists() else open(TOP / source, newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["outcome"] == "passed" and r["mode"] == mode]
+        return list(csv.DictReader(file))
+
+
+def values(rows, column):
+    """What a column has, in order: numbers by size, words as they come."""
+    return sorted(dict.fromkeys(r[column] for r in rows),
+                  key=lambda v: (0, float(v)) if v.isdigit() else (1, 0))
+
+
+def markdown(match, lines):
+    """The block whose first line match has, with a table whose first line is its head."""
+    rows = ["| " + " | ".join(line) + " |" for line in lines]
+    rows.insert(1, "|---" * len(lines[0]) + "|")
+    return "\n".join([match.group(0).split("\n", 1)[0], *rows, "<!-- end -->"])
+
+
+def speedups(source, impl, base, mode):
+    """[(row of impl, median of base / median of impl)] of the problems that both passed."""
+    rows = [r for r in read(source) if r["outcome"] == "passed" and r["mode"] == mode]
     of = {(r["problem"], r["cache"]): float(r["median_s"]) for r in rows if r["impl"] == base}
     found = [(r, of[r["problem"], r["cache"]] / float(r["median_s"]))
              for r in rows if r["impl"] == impl and (r["problem"], r["cache"]) in of]
@@ -63,32 +88,44 @@ def speedups(source, impl, base, mode):
 def ratio(match):
     source, impl, base, mode, down, across = match.groups()
     found = speedups(source, impl, base, mode)
-    columns = list(dict.fromkeys(r[across] for r, _ in found))
-    columns.sort(key=lambda c: (0, float(c)) if c.isdigit() else (1, 0))
+    columns = values([r for r, _ in found], across)
 
     def line(title, chosen):
         cells = [[s for r, s in chosen if column in (None, r[across])] for column in [*columns, None]]
-        return "| " + " | ".join(
-            [title, *(f"{statistics.geometric_mean(c):.2f}" if c else "" for c in cells)]) + " |"
+        return [title, *(f"{statistics.geometric_mean(c):.2f}" if c else "" for c in cells)]
 
-    text = [f"| {down} | " + " | ".join([*(f"{across} {c}" for c in columns), "all"]) + " |",
-            "|---" * (len(columns) + 2) + "|"]
-    for name in dict.fromkeys(r[down] for r, _ in found):
-        text.append(line(name, [(r, s) for r, s in found if r[down] == name]))
-    text.append(line("all", found))
-    head = match.group(0).split("\n", 1)[0]
-    return "\n".join([head, *text, "<!-- end -->"])
+    return markdown(match, [
+        [down, *(f"{across} {c}" for c in columns), "all"],
+        *(line(name, [(r, s) for r, s in found if r[down] == name])
+          for name in dict.fromkeys(r[down] for r, _ in found)),
+        line("all", found)])
+
+
+def count(match):
+    source, down, across, fastest = match.groups()
+    cases = [r for r in read(source) if not r["derived"]]
+    columns = values(cases, across)  # also those that were never the fastest
+    counted = [r for r in cases if not fastest or r["fastest"] == "true"]
+
+    def line(title, chosen):
+        found = [r[across] for r in chosen]
+        return [title, *(str(found.count(column)) for column in columns), str(len(found))]
+
+    return markdown(match, [
+        [down, *(f"{across} {c}" if c.isdigit() else c for c in columns), "all"],
+        *(line(name, [r for r in counted if r[down] == name]) for name in values(cases, down)),
+        line("all", counted)])
 
 
 def main():
     stale = []
     for document in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
         old = document.read_text()
-        taken = [m.group(0) for pattern in (BLOCK, RATIO) for m in pattern.finditer(old)]
+        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT) for m in pattern.finditer(old)]
         if len(taken) != len(OPENER.findall(old)) or any(len(OPENER.findall(t)) > 1 for t in taken):
             sys.exit(f"{document.relative_to(TOP)}: a table's first line is not as scripts/tables.py "
                      "wants it, or its <!-- end --> is missing")
-        new = RATIO.sub(ratio, BLOCK.sub(block, old))
+        new = COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, old)))
         if new == old:
             continue
         stale.append(str(document.relative_to(TOP)))

@@ -20,6 +20,16 @@ p3,cuda:b,graph,hot,passed,0.5,f16,16
 p4,cuda:a,graph,hot,passed,1.0,f16,1
 p4,cuda:b,graph,hot,unsupported,,f16,1
 """
+CASES = """impl,outcome,dtype,batch,fastest,derived
+cuda:a,passed,f32,16,true,
+cuda:b,timed out,f32,16,false,
+cuda:a,passed,f32,4,false,
+cuda:b,passed,f32,4,true,
+best b,passed,f32,4,true,best b
+cuda:a,passed,f16,4,true,
+cuda:b,passed,f16,4,false,
+cuda:c,unsupported,f16,4,false,
+"""
 
 
 class Tables(unittest.TestCase):
@@ -75,10 +85,36 @@ after
     def test_a_table_that_it_cannot_read_is_an_error(self):
         table = f"{HEAD}\n<!-- end -->\n"
         for broken in (table.replace("batch -->", "batch  -->"), table.replace(" (graph)", "(graph)"),
-                       table.replace("<!-- end -->\n", "") + table):
+                       table.replace("<!-- end -->\n", "") + table,
+                       "<!-- count: r.csv, dtype by impl, slowest -->\n<!-- end -->\n"):
             done = self.run_on(broken, "--check")
             self.assertEqual(done.returncode, 1, broken)
             self.assertIn("README.md", done.stderr)
+
+    def test_counts_cases_and_the_fastest_but_no_derived_rows(self):
+        (self.top / "r.csv").write_text(CASES)
+        for words, table in (
+                ("impl by outcome", """| impl | passed | timed out | unsupported | all |
+|---|---|---|---|---|
+| cuda:a | 3 | 0 | 0 | 3 |
+| cuda:b | 2 | 1 | 0 | 3 |
+| cuda:c | 0 | 0 | 1 | 1 |
+| all | 5 | 1 | 1 | 7 |"""),
+                ("dtype by impl, fastest", """| dtype | cuda:a | cuda:b | cuda:c | all |
+|---|---|---|---|---|
+| f32 | 1 | 1 | 0 | 2 |
+| f16 | 1 | 0 | 0 | 1 |
+| all | 2 | 1 | 0 | 3 |"""),
+                ("impl by batch, fastest", """| impl | batch 4 | batch 16 | all |
+|---|---|---|---|
+| cuda:a | 1 | 1 | 2 |
+| cuda:b | 1 | 0 | 1 |
+| cuda:c | 0 | 0 | 0 |
+| all | 2 | 1 | 3 |""")):
+            head = f"<!-- count: r.csv, {words} -->"
+            done = self.run_on(f"{head}\n<!-- end -->\n")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(self.readme.read_text(), f"{head}\n{table}\n<!-- end -->\n")
 
     def test_one_part_of_a_console(self):
         self.run_on("<!-- from: console.txt, problem 2 -->\n<!-- end -->\n")
