@@ -3,6 +3,7 @@
 #   scripts/publish.sh FOLDER "SCENARIO ..." [arguments of rnnbench]
 # writes reports/results/FOLDER/SCENARIO/{results.json,metrics.json,results.csv,report.md,console.txt}; results
 # of more than 1 MB with .gz after their names: thousands of samples as text do not belong into a repository.
+# Beside them published.txt names revision and arguments, where no case was incorrect, failed, crashed or timed out.
 # Goes on where an earlier call stopped: a scenario that passed, from this unchanged revision and with these
 # arguments, is left as it is. One that was cut off is kept as far as it got, in reports/results/.partial, and
 # goes on from there (rnnbench --resume), on another machine of the same kind too: build the same revision there and
