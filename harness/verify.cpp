@@ -23,7 +23,7 @@ double coarse_eps(Dtype dtype) { return dtype == Dtype::bf16 ? 0x1p-7 : 0x1p-10;
 constexpr double coarse_steps = 8;
 
 /// Of a layer: tanh and sigmoid by approximation. cuDNN 9.14's persistent kernels in f32 were off
-/// by 1.5e-5 to 2.3e-5 (reports/results/h200-cudnn); one rounding to TF32 is 16 times this
+/// by 1.5e-5 to 2.3e-5 (reports/results/h200/rnn_seq); one rounding to TF32 is 16 times this
 /// allowance.
 constexpr double approximation = 0x1p-15;
 
