@@ -25,6 +25,10 @@ the fastest of their problem:
     <!-- count: reports/results/h200/deepbench_training/results.csv, impl by outcome -->
     <!-- count: reports/results/h200/deepbench_training/results.csv, dtype by impl, fastest -->
 
+Medians in microseconds of the same cases in several runs, a column each, named by their folders:
+
+    <!-- runs: reports/results/h200-overhead: none1 default1 none2 default2 -->
+
 scripts/tables.py           rewrites README.md and docs/*.md
 scripts/tables.py --check   exits 1 where one is not what its file says
 """
@@ -38,10 +42,11 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, (?:problem|part) (\d+))? -->\n.*?<!-- end -->", re.S)
 
-OPENER = re.compile(r"^<!-- *(?:from|ratio|count):", re.M)
+OPENER = re.compile(r"^<!-- *(?:from|ratio|count|runs):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
                    re.S)
 COUNT = re.compile(r"<!-- count: ([^\s,]+), (\w+) by (\w+)(, fastest)? -->\n.*?<!-- end -->", re.S)
+RUNS = re.compile(r"<!-- runs: ([^\s:]+): ([^\n]+?) -->\n.*?<!-- end -->", re.S)
 
 
 def block(match):
@@ -117,15 +122,29 @@ def count(match):
         line("all", counted)])
 
 
+def runs(match):
+    folder, names = match.group(1), match.group(2).split()
+    found = [{(r["problem"], f"{r['impl']} ({r['mode']})"): r["median_s"] for r in read(f"{folder}/{n}/results.csv")
+              if r["outcome"] == "passed" and not r["derived"]} for n in names]
+    cases = [case for case in found[0] if all(case in run for run in found)]
+    if not cases:
+        sys.exit(f"{folder}: no case that passed in all of {' '.join(names)}")
+    several = len({problem for problem, _ in cases}) > 1
+    return markdown(match, [
+        ["median, us", *names],
+        *([f"{problem} {impl}" if several else impl, *(f"{1e6 * float(run[problem, impl]):.2f}" for run in found)]
+          for problem, impl in cases)])
+
+
 def main():
     stale = []
     for document in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
         old = document.read_text()
-        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT) for m in pattern.finditer(old)]
+        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT, RUNS) for m in pattern.finditer(old)]
         if len(taken) != len(OPENER.findall(old)) or any(len(OPENER.findall(t)) > 1 for t in taken):
             sys.exit(f"{document.relative_to(TOP)}: a table's first line is not as scripts/tables.py "
                      "wants it, or its <!-- end --> is missing")
-        new = COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, old)))
+        new = RUNS.sub(runs, COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, old))))
         if new == old:
             continue
         stale.append(str(document.relative_to(TOP)))

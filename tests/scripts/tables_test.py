@@ -116,6 +116,23 @@ after
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(self.readme.read_text(), f"{head}\n{table}\n<!-- end -->\n")
 
+    def test_medians_of_runs_side_by_side(self):
+        for name, factor in (("one", 1), ("two", 2)):
+            (self.top / name).mkdir()
+            (self.top / name / "results.csv").write_text(
+                "problem,impl,mode,outcome,median_s,derived\n"
+                f"p,cuda:a,graph,passed,{factor * 1.25e-5},\np,cuda:b,graph,passed,{factor * 3e-3},\n"
+                f"p,cuda:c,graph,{'passed' if factor == 1 else 'failed'},1,\np,best b,graph,passed,1,best b\n")
+        done = self.run_on("<!-- runs: .: one two -->\nold\n<!-- end -->\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.readme.read_text(), """<!-- runs: .: one two -->
+| median, us | one | two |
+|---|---|---|
+| cuda:a (graph) | 12.50 | 25.00 |
+| cuda:b (graph) | 3000.00 | 6000.00 |
+<!-- end -->
+""")
+
     def test_one_part_of_a_console(self):
         self.run_on("<!-- from: console.txt, problem 2 -->\n<!-- end -->\n")
         self.assertIn("```\nsecond\nof two\n```", self.readme.read_text())
