@@ -216,6 +216,32 @@ TEST_F(GpuMetrics, OfManyLaunchesAreThoseOfTheCall) {
   EXPECT_LT(bytes, 20e6 + 3 * value(profile.region, "dram__bytes_read.sum"));
 }
 
+/// One kernel a step, with no intermediate in device memory: what is stored are the outputs.
+TEST_F(GpuMetrics, FusedStepsStoreTheirOutputsAndNothingElse) {
+  const Impl* impl = Registry::instance().find("cuda:fused");
+  const std::string stored = "smsp__sass_data_bytes_mem_global_op_st.sum";
+  std::mt19937 random(23);
+  for (const auto& [id, config] :
+       {std::pair{"gru_b16_t8_i64_h512_l1_f32", "in-kernel-16x8x128-w8-s3"},
+        std::pair{"rnn_tanh_b16_t8_i64_h512_l1_f16", "in-kernel-16x8x128-w8-s3"}}) {
+    SCOPED_TRACE(id);
+    const Problem p = parse_id(id);
+    DeviceProblem device(*session, p, random_inputs(p, random));
+    const auto kernel = impl->make(p, device.tensors, {.more = {{"config", config}}});
+    if (const auto why = hindrance(*kernel); !why.empty()) GTEST_SKIP() << why;
+    const auto profile =
+        session->profile(*kernel, *kernel, {.metrics = {stored}, .timeline = false, .budget_s = 3});
+    double bytes_stored = 0, outputs = 0;
+    for (const auto& one : profile.kernels)
+      bytes_stored += one.launches * value(one.metrics, stored);
+    for (const auto& spec : tensor_specs(p))
+      if (spec.role == Role::output)
+        outputs += static_cast<double>(spec.elements()) * bytes_per_element(p.dtype);
+    EXPECT_EQ(value(profile.region, "rnnbench__kernel_launches"), p.seq) << "one for each step";
+    EXPECT_EQ(bytes_stored, outputs);
+  }
+}
+
 /// A small budget is kept to, and what it leaves out has a reason.
 TEST_F(GpuMetrics, OfLongCallsKeepToTheBudget) {
   const Impl* impl = Registry::instance().find("cuda:naive");
