@@ -143,6 +143,12 @@ struct Reading {
                         "no time");
   }
 
+  KernelsRead count(double seconds = 100) {
+    const std::function<void()> forward = [this] { device.forward(); };
+    return count_instructions(device, names, {launches, groups, forward_s, 1, forward}, seconds,
+                              "no time");
+  }
+
   std::vector<Launch> launches;
   std::vector<Group> groups;
   MadeUp device;
@@ -235,6 +241,35 @@ TEST(CuptiReadKernels, LaunchesAreReplayedAloneWhereTheCallIsTooLong) {
   EXPECT_EQ(reading.device.forwards, 3) << "a round each";
   EXPECT_EQ(read.values.size(), 4U);
   EXPECT_EQ(read.values.at(400), std::vector<double>{400});
+}
+
+TEST(CuptiReadKernels, InstructionsAreCountedInTheUsualLaunchesAlone) {
+  Reading reading(sequence(400));
+  reading.names = {"x_sass_a.sum", "x_sass_b.sum"};
+  const auto read = reading.count();
+  EXPECT_EQ(reading.device.way, Way::in_place);
+  EXPECT_EQ(read.names, reading.names);
+  const std::size_t usual = reading.groups[0].usual;
+  ASSERT_EQ(read.values.size(), 2U);
+  EXPECT_EQ(read.values.at(usual), (std::vector<double>(2, static_cast<double>(usual))));
+  EXPECT_EQ(read.values.at(0), (std::vector<double>(2, 0)));
+  EXPECT_EQ(read.places.at(usual), std::vector<std::size_t>{usual});
+  EXPECT_EQ(reading.device.forwards, 2 * 2) << "a call a pass, none before it";
+}
+
+TEST(CuptiReadKernels, InstructionsOfALongKernelAreNotCountedWhereThatMayTakeTooLong) {
+  auto launches = sequence(400);
+  launches[0].end_ns = 6'000'000;  // by 320, in two passes: 3.8 s
+  Reading reading(launches);
+  reading.names = {"x_sass_a.sum", "x_sass_b.sum"};
+  const auto read = reading.count(3);
+  EXPECT_EQ(read.why, "no time");
+  EXPECT_FALSE(read.values.contains(0));
+  EXPECT_TRUE(read.values.contains(reading.groups[1].usual)) << "those of others are";
+  EXPECT_TRUE(reading.count(0.1).values.empty());
+  reading.device.refuses = 0;
+  reading.device.all_swapped = true;
+  EXPECT_NE(reading.count(3).why.find("gave no counters"), std::string::npos);
 }
 
 TEST(CuptiReadKernels, NothingIsBegunThatDoesNotFit) {

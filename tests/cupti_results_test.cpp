@@ -126,6 +126,20 @@ TEST(CuptiWithheld, CachesOfLaunchesThatAreReplayedAlone) {
     EXPECT_EQ(why_not_alone(name), "") << name;
 }
 
+TEST(CuptiResults, InstructionsOfTheRegionAreThoseOfAllItsLaunches) {
+  const KernelMetrics step{.launches = 10,
+                           .metrics = {{"a.sum", read_as(3)}, {"b.sum", read_as(2)}}};
+  const KernelMetrics product{.launches = 2,
+                              .metrics = {{"a.sum", read_as(100)}, {"b.sum", not_read("why")}}};
+  const auto region = sums_over_kernels({"a.sum", "b.sum", "c.sum", "a.avg"}, {step, product});
+  EXPECT_EQ(region.at("a.sum"), read_as(230));
+  for (const char* name : {"b.sum", "c.sum", "a.avg"}) {
+    EXPECT_FALSE(region.at(name).value) << name;
+    EXPECT_NE(region.at(name).why.find("kernel by kernel"), std::string::npos) << name;
+  }
+  EXPECT_FALSE(sums_over_kernels({"a.sum"}, {}).at("a.sum").value);
+}
+
 TEST(CuptiWithheld, SassCountersNeedAWitness) {
   const char* ffma = "smsp__sass_thread_inst_executed_op_ffma_pred_on.sum";
   EXPECT_EQ(with_witness({"a"}), (std::vector<std::string>{"a"}));

@@ -57,10 +57,11 @@ class Collector {
     if (chip_) {
       region();
       kernels();
+      instructions();
       timeline();
     }
-    judge_sass(request_.metrics, profile_.region);
     for (auto& kernel : profile_.kernels) judge_sass(request_.metrics, kernel.metrics);
+    if (chip_) profile_.region.merge(sums_over_kernels(sass_, profile_.kernels));
     explain_ours();
     for (auto& warning : hit_rate_warnings(profile_)) profile_.warnings.push_back(warning);
     profile_.spent_s = budget_.spent();
@@ -143,7 +144,7 @@ class Collector {
     for (const auto& name : asked) {
       const std::string refused = all ? "" : why_refused(name);
       if (refused.empty()) {
-        counters_.push_back(name);
+        (is_sass(name) ? sass_ : counters_).push_back(name);
         continue;
       }
       profile_.region[name] = not_read(refused);
@@ -162,32 +163,19 @@ class Collector {
     }
   }
 
-  Names with_helpers(const Names& names) const {
-    Names all = with_witness(names);
-    if (all.size() > names.size() && passes_of(*chip_, {all.back()}) == 0) all.pop_back();
-    return all;
-  }
-
   PassesOf passes() const {
     return [this](const Names& names) { return passes_of(*chip_, names); };
   }
 
   void region() {
     Names names = counters_;
-    if (graph_) {
-      const auto sass = std::stable_partition(names.begin(), names.end(),
-                                              [](const auto& name) { return !is_sass(name); });
-      set_all({sass, names.end()}, "SASS counters are not seen inside graphs: see the kernels",
-              profile_.region);
-      names.erase(sass, names.end());
-    }
     std::erase_if(names, [&](const auto& name) {
       const std::string why = why_withheld(name, span_s_);
       if (!why.empty()) profile_.region[name] = not_read(why);
       return !why.empty();
     });
     if (names.empty()) return;
-    const Fit chosen = fit(with_helpers(names), budget_.left(), passes(),
+    const Fit chosen = fit(names, budget_.left(), passes(),
                            [&](int count) { return region_cost(count, forward_s_, 1); });
     set_all(chosen.left_out,
             over_budget(fmt::format("its passes over a forward call of {:.3g} s, recorded, do not "
@@ -232,18 +220,15 @@ class Collector {
 
   void kernels() {
     if (counters_.empty() || groups_.empty()) return;
-    Names names = with_helpers(counters_);
+    Names names = counters_;
     if (std::find(names.begin(), names.end(), duration) == names.end() &&
         passes_of(*chip_, {duration}) > 0)
       names.push_back(duration);
-    const double left = budget_.left();  // of which the timeline after this gets its part
-    const double seconds =
-        left - (request_.timeline && left > 4 * pace_ * timeline_s ? for_timeline() : 0);
     const std::function<void()> again = [this] { forward(kernels_); };
     CuptiProfiler profiler(*chip_);
     const KernelsRead read =
         read_kernels(profiler, names, {eager_.launches, groups_, eager_.seconds, pace_, again},
-                     seconds, over_budget("its counters are not read"));
+                     before_timeline(), over_budget("its counters are not read"));
     for (const auto& warning : read.warnings) profile_.warnings.push_back("kernels: " + warning);
     std::size_t missed = 0;
     for (std::size_t k = 0; k < groups_.size(); ++k) {
@@ -262,6 +247,38 @@ class Collector {
     if (missed > 0)
       profile_.warnings.push_back(
           fmt::format("counters of {} of {} kernels: {}", missed, groups_.size(), read.why));
+  }
+
+  /// Of the asked ones. Their session also reads the witness of whether they count here.
+  void instructions() {
+    if (sass_.empty() || groups_.empty()) return;
+    Names names = with_witness(sass_);
+    if (names.size() > sass_.size() && passes_of(*chip_, {names.back()}) == 0) names.pop_back();
+    const std::function<void()> again = [this] { forward(kernels_); };
+    CuptiProfiler profiler(*chip_);
+    const KernelsRead read = count_instructions(
+        profiler, names, {eager_.launches, groups_, eager_.seconds, pace_, again},
+        before_timeline(),
+        over_budget("to count instructions takes up to 300 times a launch's own time, which does "
+                    "not fit"));
+    for (const auto& warning : read.warnings)
+      profile_.warnings.push_back("instructions: " + warning);
+    for (std::size_t k = 0; k < groups_.size(); ++k) {
+      KernelMetrics& kernel = profile_.kernels[k];
+      const auto found = read.values.find(groups_[k].usual);
+      if (found == read.values.end()) {
+        set_missing(sass_, read.why, kernel);
+        continue;
+      }
+      kernel.metrics.merge(mean_metrics(read.names, {{&found->second}}));
+      kernel.sampled = std::max(kernel.sampled, 1);
+    }
+  }
+
+  /// What is left, without the timeline's part where it has one.
+  double before_timeline() const {
+    const double left = budget_.left();
+    return left - (request_.timeline && left > 4 * pace_ * timeline_s ? for_timeline() : 0);
   }
 
   static std::vector<std::size_t> sampled_of(const Group& group, const Values& values) {
@@ -348,7 +365,7 @@ class Collector {
   double pace_ = 1;       // time taken over plan.hpp's estimates, where others have the machine too
   double span_s_ = 0;     // from its first kernel's start to its last one's end; 0: unknown
   std::optional<Chip> chip_;
-  Names counters_;
+  Names counters_, sass_;  // asked for; the latter count instructions by patching code
 };
 
 }  // namespace

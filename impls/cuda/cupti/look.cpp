@@ -95,7 +95,7 @@ class OneInPlace {
         session_(session),
         visit_(visit),
         sample_(sample),
-        before_(sample.places.front() < lead ? visit.expected.size() : 0) {}
+        before_(sample.places.front() < visit.lead ? visit.expected.size() : 0) {}
 
   std::vector<double> values(double seconds, Found& found) {
     const auto start = Clock::now();
@@ -126,7 +126,7 @@ class OneInPlace {
   /// The launch, counted through both calls where there are two, at which to begin for a place.
   std::size_t opening(std::size_t place) const {
     const std::size_t at = before_ + place;
-    return at - std::min(at, lead);
+    return at - std::min(at, visit_.lead);
   }
 
   /// As many passes as a forward has places for. Whether all came as expected.

@@ -40,6 +40,7 @@ struct Visit {
   const std::vector<Sample>& chosen;
   const std::function<void()>& forward;
   double seconds;
+  std::size_t lead;  // launches before it for which the profiler is on: look_in_place
 };
 
 /// A pass at each place of a launch, and further forward calls until it has all its passes. The

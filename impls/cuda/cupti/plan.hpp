@@ -36,6 +36,9 @@ double replay_cost(int passes, double kernel_s);  // one launch, alone
 double in_place_cost(int passes, double forward_s, std::size_t places);
 /// A forward whose every launch is a range, repeated pass by pass, twice in each.
 double ranges_cost(int passes, double forward_s, std::size_t launches);
+/// Counting the instructions of one launch by opcode: code that is patched takes 15 (a product of
+/// cuBLAS) to 300 (an unrolled step) times its own time, and nobody knows which beforehand.
+double sass_cost(int passes, double forward_s, double launch_s);
 
 /// How long the passes of a session take. Code is patched in the first and in some others: these
 /// tell nothing of the rest.

@@ -132,7 +132,7 @@ class Reader {
       found.out_of_time += round.size() - chosen.size();
       if (chosen.empty()) break;
       for (const Sample& one : chosen) read.places[one.ordinal] = one.places;
-      const Visit visit{kernels_.launches, chosen, kernels_.forward, budget_.left()};
+      const Visit visit{kernels_.launches, chosen, kernels_.forward, budget_.left(), lead};
       try {
         if (way == Way::in_place)
           look_in_place(profiler_, session, visit, found);
@@ -164,6 +164,44 @@ class Reader {
 };
 
 }  // namespace
+
+KernelsRead count_instructions(Profiler& profiler, const std::vector<std::string>& names,
+                               const KernelsToRead& kernels, double seconds,
+                               const std::string& over_budget) {
+  const Budget budget(seconds);
+  KernelsRead read;
+  read.names = names;
+  read.why = over_budget;
+  const int passes = profiler.passes_of(names);
+  std::vector<Sample> samples;
+  for (const Group& group : kernels.groups)
+    samples.push_back(
+        {group.usual,
+         {group.usual},
+         sass_cost(passes, kernels.forward_s, 1e-9 * kernels.launches[group.usual].ns())});
+  const auto affordable = [&](const Sample& one) {
+    return kernels.pace * (session_s + one.cost) <= budget.left();
+  };
+  if (std::none_of(samples.begin(), samples.end(), affordable)) return read;
+  Found found;
+  found.pace = kernels.pace;
+  const std::string why = profiler.attempt([&] {
+    // What runs before a launch does not change its instructions.
+    const auto session = profiler.open(names, Way::in_place, 1);
+    const Visit visit{kernels.launches, samples, kernels.forward, budget.left(), 0};
+    look_in_place(profiler, *session, visit, found);
+  });
+  if (!why.empty()) {
+    read.why = why;
+  } else if (found.failed > 0) {
+    read.why = "it was looked at, and gave no counters: " + found.why_failed;
+    read.warnings.push_back(
+        fmt::format("{} launches gave no counters: {}", found.failed, found.why_failed));
+  }
+  read.values = std::move(found.values);
+  for (const auto& [ordinal, values] : read.values) read.places[ordinal] = {ordinal};
+  return read;
+}
 
 KernelsRead read_kernels(Profiler& profiler, const std::vector<std::string>& names,
                          const KernelsToRead& kernels, double seconds,

@@ -30,6 +30,12 @@ struct KernelsRead {
   std::vector<std::string> warnings;
 };
 
+/// Counts instructions by opcode (SASS counters, `names`) in the usual launch of each kernel. Apart
+/// from the others: only these patch code, which then takes up to 300 times as long.
+KernelsRead count_instructions(Profiler& profiler, const std::vector<std::string>& names,
+                               const KernelsToRead& kernels, double seconds,
+                               const std::string& over_budget);
+
 /// Reads `names` within about `seconds`. `over_budget` is the reason for what does not fit.
 KernelsRead read_kernels(Profiler& profiler, const std::vector<std::string>& names,
                          const KernelsToRead& kernels, double seconds,

@@ -61,6 +61,24 @@ std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups) {
   return kernels;
 }
 
+Metrics sums_over_kernels(const std::vector<std::string>& names,
+                          const std::vector<KernelMetrics>& kernels) {
+  Metrics region;
+  for (const auto& name : names) {
+    bool all = name.ends_with(".sum") && !kernels.empty();
+    double sum = 0;
+    for (const auto& kernel : kernels) {
+      const auto found = kernel.metrics.find(name);
+      const auto value = found == kernel.metrics.end() ? std::nullopt : found->second.value;
+      all = all && value;
+      sum += kernel.launches * value.value_or(0);
+    }
+    region[name] = all ? read_as(sum)
+                       : not_read("counted kernel by kernel, and not in all of them: see there");
+  }
+  return region;
+}
+
 std::vector<std::string> hit_rate_warnings(const Profile& profile) {
   struct Seen {
     double most = 0;

@@ -34,6 +34,11 @@ inline constexpr const char* sampled_time = "rnnbench__sampled_time";
 /// Launches, name and shape of each group, launch_time among its metrics.
 std::vector<KernelMetrics> kernel_metrics(const std::vector<Group>& groups);
 
+/// Of instructions that were counted kernel by kernel, those of the region: sums over all launches,
+/// where each kernel has a value.
+Metrics sums_over_kernels(const std::vector<std::string>& names,
+                          const std::vector<KernelMetrics>& kernels);
+
 /// One warning for each hit rate that is over 100 % somewhere.
 std::vector<std::string> hit_rate_warnings(const Profile& profile);
 
