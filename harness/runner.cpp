@@ -31,6 +31,7 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
   if (p.metrics != Protocol().metrics) line += " --metrics " + p.metrics;
   if (p.metrics_budget_s != Protocol().metrics_budget_s)
     line += fmt::format(" --metrics-budget {:g}", p.metrics_budget_s);
+  if (p.timeout_s != Protocol().timeout_s) line += fmt::format(" --timeout {:g}", p.timeout_s);
   if (live.result.config_source == ConfigSource::model) line += " --no-tuned";
   line += plan.more_flags;
   for (const auto& [key, value] : live.options)
