@@ -127,10 +127,10 @@ TEST(CuptiWithheld, CachesOfLaunchesThatAreReplayedAlone) {
 }
 
 TEST(CuptiResults, InstructionsOfTheRegionAreThoseOfAllItsLaunches) {
-  const KernelMetrics step{.launches = 10,
-                           .metrics = {{"a.sum", read_as(3)}, {"b.sum", read_as(2)}}};
-  const KernelMetrics product{.launches = 2,
-                              .metrics = {{"a.sum", read_as(100)}, {"b.sum", not_read("why")}}};
+  KernelMetrics step, product;
+  step.launches = 10, product.launches = 2;
+  step.metrics = {{"a.sum", read_as(3)}, {"b.sum", read_as(2)}};
+  product.metrics = {{"a.sum", read_as(100)}, {"b.sum", not_read("why")}};
   const auto region = sums_over_kernels({"a.sum", "b.sum", "c.sum", "a.avg"}, {step, product});
   EXPECT_EQ(region.at("a.sum"), read_as(230));
   for (const char* name : {"b.sum", "c.sum", "a.avg"}) {
