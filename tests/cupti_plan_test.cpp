@@ -87,7 +87,7 @@ TEST(CuptiPlan, CostsRiseWithPassesAndTime) {
   EXPECT_NEAR(ranges_cost(10, 0.4, 9) - ranges_cost(10, 0.3, 9), 2, 1e-9) << "twice a pass";
 }
 
-TEST(CuptiPlan, PassesThatPatchCodeTellNothingOfTheOthers) {
+TEST(CuptiPlan, PassesWithSetUpInThemTellNothingOfTheOthers) {
   PassTimes times(10);
   times.add(0.5);
   EXPECT_FALSE(times.usual()) << "the first is not looked at";

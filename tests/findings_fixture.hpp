@@ -1,6 +1,7 @@
 // A case with a profile in which there is nothing to find, for tests that change one thing of it.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "harness/findings.hpp"
@@ -153,6 +154,12 @@ inline ProfiledCase four_blocks_a_step() {
   c.set_region("rnnbench__gap_time", 0.5e6);
   c.set_region("rnnbench__span_time", 4.6e6);
   return c;
+}
+
+inline const Finding* find(const std::vector<Finding>& findings, const std::string& id) {
+  const auto found =
+      std::find_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.id == id; });
+  return found == findings.end() ? nullptr : &*found;
 }
 
 }  // namespace rnnbench

@@ -6,7 +6,6 @@
 #include <functional>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "harness/impl.hpp"
@@ -16,6 +15,7 @@
 #include "impls/cuda/cupti/attempt.hpp"
 #include "impls/cuda/cupti/counters.hpp"
 #include "impls/cuda/cupti/cupti_profiler.hpp"
+#include "impls/cuda/cupti/kernel_values.hpp"
 #include "impls/cuda/cupti/launches.hpp"
 #include "impls/cuda/cupti/library.hpp"
 #include "impls/cuda/cupti/occupancy.hpp"
@@ -92,7 +92,7 @@ class Collector {
     Records whole;
     std::string why = attempt([&] {
       try {
-        eager_ = record_kernels([&] { forward(kernels_); });
+        eager_ = record_kernels(again_);
       } catch (const Failure& failure) {
         if (failure.code() == CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED)
           stand_aside_ = failure.what();
@@ -224,29 +224,11 @@ class Collector {
     if (std::find(names.begin(), names.end(), duration) == names.end() &&
         passes_of(*chip_, {duration}) > 0)
       names.push_back(duration);
-    const std::function<void()> again = [this] { forward(kernels_); };
     CuptiProfiler profiler(*chip_);
-    const KernelsRead read =
-        read_kernels(profiler, names, {eager_.launches, groups_, eager_.seconds, pace_, again},
-                     before_timeline(), over_budget("its counters are not read"));
-    for (const auto& warning : read.warnings) profile_.warnings.push_back("kernels: " + warning);
-    std::size_t missed = 0;
-    for (std::size_t k = 0; k < groups_.size(); ++k) {
-      KernelMetrics& kernel = profile_.kernels[k];
-      for (const auto& [name, why] : read.left_out) set_missing({name}, why, kernel);
-      const auto sampled = sampled_of(groups_[k], read.values);
-      if (sampled.empty()) {
-        set_missing(read.names, read.why, kernel), ++missed;
-        continue;
-      }
-      take(sampled, stands_for(groups_[k], sampled), read, kernel);
-      if (kernel.sampled == kernel.launches) continue;
-      if (auto words = uneven(eager_.launches, groups_[k]); !words.empty())
-        profile_.warnings.push_back(std::move(words));
-    }
-    if (missed > 0)
-      profile_.warnings.push_back(
-          fmt::format("counters of {} of {} kernels: {}", missed, groups_.size(), read.why));
+    const KernelsRead read = read_kernels(profiler, names, kernels_to_read(), before_timeline(),
+                                          over_budget("its counters are not read"));
+    for (auto& warning : give_counters(read, eager_.launches, groups_, profile_.kernels))
+      profile_.warnings.push_back(std::move(warning));
   }
 
   /// Of the asked ones. Their session also reads the witness of whether they count here.
@@ -254,57 +236,24 @@ class Collector {
     if (sass_.empty() || groups_.empty()) return;
     Names names = with_witness(sass_);
     if (names.size() > sass_.size() && passes_of(*chip_, {names.back()}) == 0) names.pop_back();
-    const std::function<void()> again = [this] { forward(kernels_); };
     CuptiProfiler profiler(*chip_);
     const KernelsRead read = count_instructions(
-        profiler, names, {eager_.launches, groups_, eager_.seconds, pace_, again},
-        before_timeline(),
+        profiler, names, kernels_to_read(), before_timeline(),
         over_budget("to count instructions takes up to 300 times a launch's own time, which does "
                     "not fit"));
     for (const auto& warning : read.warnings)
       profile_.warnings.push_back("instructions: " + warning);
-    for (std::size_t k = 0; k < groups_.size(); ++k) {
-      KernelMetrics& kernel = profile_.kernels[k];
-      const auto found = read.values.find(groups_[k].usual);
-      if (found == read.values.end()) {
-        set_missing(sass_, read.why, kernel);
-        continue;
-      }
-      kernel.metrics.merge(mean_metrics(read.names, {{&found->second}}));
-      kernel.sampled = std::max(kernel.sampled, 1);
-    }
+    give_instructions(read, sass_, groups_, profile_.kernels);
+  }
+
+  KernelsToRead kernels_to_read() const {
+    return {eager_.launches, groups_, eager_.seconds, pace_, again_};
   }
 
   /// What is left, without the timeline's part where it has one.
   double before_timeline() const {
     const double left = budget_.left();
     return left - (request_.timeline && left > 4 * pace_ * timeline_s ? for_timeline() : 0);
-  }
-
-  static std::vector<std::size_t> sampled_of(const Group& group, const Values& values) {
-    std::vector<std::size_t> sampled;
-    std::copy_if(group.ordinals.begin(), group.ordinals.end(), std::back_inserter(sampled),
-                 [&](std::size_t ordinal) { return values.contains(ordinal); });
-    return sampled;
-  }
-
-  /// The counters of the sampled launches, which launches gave them, and the time those take,
-  /// which rates are to be made with.
-  void take(const std::vector<std::size_t>& sampled, const std::vector<double>& weights,
-            const KernelsRead& read, KernelMetrics& kernel) const {
-    std::vector<Counted> samples;
-    std::set<std::size_t> gave;
-    double ns = 0, launches = 0;
-    for (std::size_t k = 0; k < sampled.size(); ++k) {
-      samples.push_back({&read.values.at(sampled[k]), weights[k]});
-      const auto& places = read.places.at(sampled[k]);
-      gave.insert(places.begin(), places.end());
-      ns += weights[k] * eager_.launches[sampled[k]].ns();
-      launches += weights[k];
-    }
-    kernel.metrics.merge(mean_metrics(read.names, samples));
-    kernel.metrics[sampled_time] = read_as(ns / launches);
-    kernel.sampled = static_cast<int>(gave.size());
   }
 
   double for_timeline() const { return pace_ * timeline_s + forward_s_; }
@@ -325,10 +274,6 @@ class Collector {
             profile_.warnings);
       });
     }
-  }
-
-  static void set_missing(const Names& names, const std::string& why, KernelMetrics& kernel) {
-    for (const auto& name : names) kernel.metrics.try_emplace(name, not_read(why));
   }
 
   /// Names of ours that were asked for where they are not.
@@ -356,6 +301,7 @@ class Collector {
   const bool graph_;
   const ProfileRequest& request_;
   const cudaStream_t stream_;
+  const std::function<void()> again_ = [this] { forward(kernels_); };  // launch by launch
   const Budget budget_;
   Profile profile_;
   std::string stand_aside_;  // another profiler has this process: why nothing is touched

@@ -158,7 +158,7 @@ class OneInPlace {
   const Visit& visit_;
   const Sample& sample_;
   const std::size_t before_;  // launches of a call that is made before
-  double slowest_ = 0;        // call: code is patched in some
+  double slowest_ = 0;        // call: the first has the set-up in it
   int pass_ = 0;
   bool done_ = false;
 };
@@ -186,7 +186,7 @@ void look_alone(Profiler& profiler, Session& session, const Visit& visit, Found&
   const auto start = Clock::now();
   auto began = start;
   double expected = 0;
-  bool patched = false;  // by the first launch, which tells nothing of the others
+  bool set_up = false;  // by the first launch, which tells nothing of the others
   const auto opens = [&](std::size_t ordinal) {
     const auto sample =
         std::find_if(visit.chosen.begin(), visit.chosen.end(),
@@ -205,7 +205,7 @@ void look_alone(Profiler& profiler, Session& session, const Visit& visit, Found&
     (void)session.stop();
     if (session.decode() > 0) found.values[ordinal] = session.values(0);
     session.clear();
-    if (std::exchange(patched, true)) found.pace = std::max(found.pace, since(began) / expected);
+    if (std::exchange(set_up, true)) found.pace = std::max(found.pace, since(began) / expected);
   };
   Watch watch(profiler, visit.expected, {opens, begin, [](std::size_t) { return true; }, end});
   const std::size_t known = found.values.size() + found.out_of_time;

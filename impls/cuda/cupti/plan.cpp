@@ -43,7 +43,7 @@ std::optional<double> PassTimes::usual() const {
   if (seconds_.size() < 2) return std::nullopt;
   std::vector<double> sorted(seconds_.begin() + 1, seconds_.end());
   std::sort(sorted.begin(), sorted.end());
-  return sorted[(sorted.size() - 1) / 2];  // of two the quicker: the other may have patched code
+  return sorted[(sorted.size() - 1) / 2];  // of two the quicker: the other may have set-up in it
 }
 
 std::size_t places_in(std::size_t launches, std::size_t groups) {
