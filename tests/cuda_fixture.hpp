@@ -138,10 +138,11 @@ class Gpu : public testing::Test {
     session = backend->open({});
   }
   /// Calls of one kernel, each compared with the reference; a stateful problem goes on from its
-  /// last.
+  /// last. One that the kernel does not take is left out.
   void check(const Impl& impl, const Problem& p, bool graph, int calls, std::mt19937& random,
              const Options& options = {}) {
     SCOPED_TRACE(full_name(impl) + (graph ? " graph " : " ") + id(p));
+    if (impl.unsupported && impl.unsupported(p, info)) return;
     const auto inputs = random_inputs(p, random);
     DeviceProblem device(*session, p, inputs);
     auto kernel = impl.make(p, device.tensors, options);

@@ -13,10 +13,10 @@
 
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/head.cuh"
+#include "impls/common/input_products.cuh"
 #include "impls/common/layer_stack.cuh"
 #include "impls/common/nvtx.cuh"
 #include "impls/common/overlap.cuh"
-#include "impls/common/packed_product.cuh"
 #include "impls/cuda/fused/kernels.hpp"
 #include "impls/cuda/fused/maps.hpp"
 #include "impls/cuda/fused/plan.hpp"
@@ -123,12 +123,14 @@ class Fused final : public Kernel {
         c_now_ = DeviceArray<T>(state_ * places), c_next_ = DeviceArray<T>(state_ * places);
     }
     make_sequences();
+    if (plan.form == Form::hoisted)
+      input_products_ =
+          std::make_unique<InputProducts<T>>(p, t, [this](int layer) { return input_of(layer); });
     if (p.head_at != HeadAt::none) make_head(device);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         jobs_.push_back(job_of(layer, direction));
     kernel_.set_jobs(jobs_);
-    if (plan.form == Form::hoisted) make_input_products();
     if (p.stateful) {
       reset(nullptr);
       RNNBENCH_CUDA(cudaStreamSynchronize(nullptr));
@@ -169,15 +171,13 @@ class Fused final : public Kernel {
     else if (p_.directions == 2)
       text += ", both directions in each launch";
     if (plan_.product == fused::Product::tf32x3) text += ", 3xTF32 products";
-    if (first_input_) text += ", input products: " + first_input_->note();
+    if (input_products_) text += ", input products: " + input_products_->note();
     if (head_kernel_) text += ", head in one launch (" + head_kernel_->name() + ")";
     return text;
   }
 
  private:
   bool is_wavefront() const { return fused::is_wavefront(p_, plan_.form); }
-  std::int64_t rows_of_gates() const { return gates(p_.cell) * p_.hidden; }
-  std::int64_t row_of_gates() const { return p_.directions * rows_of_gates(); }
   std::size_t place(int layer, int direction) const {
     return std::size_t(layer * p_.directions + direction);
   }
@@ -203,8 +203,6 @@ class Fused final : public Kernel {
       if (keeps_sequence(layer) && !(layer == p_.layers - 1 && t_.output) && !own.get())
         own = zeroed_array<T>(state_ * std::size_t(p_.seq * p_.directions));  // trials read it
     }
-    if (plan_.form == Form::hoisted)
-      gates_ = DeviceArray<float>(std::size_t(p_.seq * p_.batch * row_of_gates()));
   }
 
   static bool wide(const void* pointer, std::initializer_list<std::int64_t> strides) {
@@ -255,9 +253,8 @@ class Fused final : public Kernel {
 
   void place_input(Job& job, int layer, int direction) {
     if (plan_.form == Form::hoisted) {
-      const auto lies = layer == 0 ? sequence_strides(p_, row_of_gates())
-                                   : SequenceStrides{p_.batch * row_of_gates(), row_of_gates()};
-      job.gates = gates_.get() + direction * rows_of_gates();
+      const auto lies = input_products_->strides(layer);
+      job.gates = input_products_->gates(direction);
       job.gates_step = lies.step, job.gates_row = lies.batch;
       return;
     }
@@ -298,9 +295,7 @@ class Fused final : public Kernel {
   void one_layer(int layer, cudaStream_t stream) {
     const NvtxRange range("layer");
     if (plan_.form == Form::hoisted) {
-      lane_->use(stream);
-      const auto& product = layer == 0 ? first_input_ : inner_input_;
-      product->launch(*lane_, input_of(layer), std::max(0, layer - 1), gates_.get());
+      input_products_->launch(layer, input_of(layer), stream);
       follows_step_ = false;
     }
     const std::size_t first = place(layer, 0);
@@ -322,28 +317,6 @@ class Fused final : public Kernel {
 
   const T* input_of(int layer) {
     return layer == 0 ? static_cast<const T*>(t_.x) : sequence(layer - 1);
-  }
-
-  void make_input_products() {
-    const CudaStream own;
-    lane_ = std::make_unique<ProductLane>();
-    lane_->use(own);
-    first_input_ = input_products(0, 1, own);
-    if (p_.layers > 1) inner_input_ = input_products(1, p_.layers - 1, own);
-    RNNBENCH_CUDA(cudaStreamSynchronize(own));
-  }
-
-  /// For `count` layers of one shape: place k is layer first + k, its directions stacked.
-  std::unique_ptr<PackedProduct<T, float>> input_products(int first, int count,
-                                                          cudaStream_t stream) {
-    constexpr int tries = 4;  // of cublasLt's algorithms: once a layer, it is one launch of many
-    const std::int64_t features = layer_input(p_, first);
-    std::vector<Piece> pieces;
-    for (std::size_t k = place(first, 0); k < place(first + count, 0); ++k)
-      pieces.push_back({t_.layers[k].w_ih, rows_of_gates() * features});
-    const ProductShape shape{p_.seq * p_.batch, row_of_gates(), features, features};
-    return std::make_unique<PackedProduct<T, float>>(
-        *lane_, p_.dtype, shape, input_of(first), joined<T>(pieces, stream), gates_.get(), tries);
   }
 
   void keep_state(cudaStream_t stream) {
@@ -370,12 +343,10 @@ class Fused final : public Kernel {
   DeviceArray<T> rings_, h_now_, h_next_, c_now_, c_next_;
   DeviceArray<float> c_;
   std::array<DeviceArray<T>, 2> sequences_;
-  DeviceArray<float> gates_;  // [T, B, D*G*H], or as x lies
-  std::vector<Job> jobs_;     // layer * D + direction
+  std::vector<Job> jobs_;  // layer * D + direction
   Job head_job_;
   std::unique_ptr<BoundStep> head_kernel_;
-  std::unique_ptr<ProductLane> lane_;  // of the hoisted products
-  std::unique_ptr<PackedProduct<T, float>> first_input_, inner_input_;
+  std::unique_ptr<InputProducts<T>> input_products_;  // hoisted
 };
 
 std::string option(const Options& options, const char* name) {

@@ -10,6 +10,7 @@
 
 #include "impls/common/async_copy.cuh"
 #include "impls/common/formats.cuh"
+#include "impls/common/mma.cuh"
 #include "impls/cuda/fused/ffma.cuh"
 
 namespace rnnbench::fused {
@@ -23,28 +24,10 @@ __device__ __forceinline__ void load_blocks(std::uint32_t (&words)[4], const voi
                : "memory");
 }
 
-__device__ __forceinline__ std::uint32_t round_to_tf32(float value) {
-  std::uint32_t rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(value));
-  return rounded;
-}
-
-/// sums [16 x 8] += a [16 x k-step] * b [8 x k-step] transposed.
 template <Product product>
-__device__ __forceinline__ void multiply_add(float (&sums)[4], const std::uint32_t (&a)[4],
-                                             std::uint32_t b0, std::uint32_t b1) {
-#define RNNBENCH_MMA(shape)                                                                       \
-  asm volatile("mma.sync.aligned." shape " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};" \
-               : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                       \
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1))
-  if constexpr (product == Product::f16)
-    RNNBENCH_MMA("m16n8k16.row.col.f32.f16.f16.f32");
-  else if constexpr (product == Product::bf16)
-    RNNBENCH_MMA("m16n8k16.row.col.f32.bf16.bf16.f32");
-  else
-    RNNBENCH_MMA("m16n8k8.row.col.f32.tf32.tf32.f32");
-#undef RNNBENCH_MMA
-}
+inline constexpr MmaFormat format_of = product == Product::f16    ? MmaFormat::f16
+                                       : product == Product::bf16 ? MmaFormat::bf16
+                                                                  : MmaFormat::tf32;
 
 template <Product product>
 struct StorageOf {
@@ -104,10 +87,12 @@ class WarpProduct {
             for (int m = 0; m < tile.thread_m; ++m) {
               float(&sums)[4] = sums_[g][m][n];
               if constexpr (product == Product::tf32x3) {
-                multiply_add<product>(sums, a_low[step][m], b[2 * step], b[2 * step + 1]);
-                multiply_add<product>(sums, a[step][m], b_low[2 * step], b_low[2 * step + 1]);
+                multiply_add<format_of<product>>(sums, a_low[step][m], b[2 * step],
+                                                 b[2 * step + 1]);
+                multiply_add<format_of<product>>(sums, a[step][m], b_low[2 * step],
+                                                 b_low[2 * step + 1]);
               }
-              multiply_add<product>(sums, a[step][m], b[2 * step], b[2 * step + 1]);
+              multiply_add<format_of<product>>(sums, a[step][m], b[2 * step], b[2 * step + 1]);
             }
         }
     }

@@ -1,0 +1,189 @@
+// The cost model of cuda:persistent. Measured on an H200, as docs/kernels.md tells: exchange of h
+// in a cluster, what a step costs beside its products, and how much of the f32 units' rate they
+// reach.
+#include "impls/cuda/persistent/plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "harness/error.hpp"
+#include "impls/cuda/persistent/shape.hpp"
+
+namespace rnnbench::persistent {
+namespace {
+
+constexpr double product_rate = 0.8;      // of the f32 units', with h read from shared memory
+constexpr double step_fixed_s = 0.30e-6;  // sums, gates, barriers inside a block
+constexpr double layer_lag_steps = 3;     // a layer of a wavefront behind the one below
+constexpr double launch_s = 8e-6;         // a launch with its weights brought into registers
+constexpr double gemm_launch_s = 5e-6;
+
+/// Blocks of the largest cluster: 16 on data centre chips, where that is asked for, else 8.
+int largest_cluster(int cc) { return cc >= 120 ? 8 : 16; }
+
+/// Slices worth a look: each more costs nothing until the chip is full of clusters.
+std::pair<int, int> range_of_slices(Form form, std::int64_t batch) {
+  const int most = form == Form::hoisted ? most_rows : most_rows_inside;
+  const auto fewest = (batch + most - 1) / most;
+  return {int(fewest), int(std::min<std::int64_t>(batch, fewest + 256))};
+}
+
+int round_up(std::int64_t n, int to) { return int((n + to - 1) / to * to); }
+
+/// Until all blocks have all of h, `bytes` of it in all.
+double exchange_s(int blocks, double bytes) {
+  if (blocks == 1) return 0.15e-6;
+  const double shared = 0.35e-6 + 0.03e-9 * bytes;
+  return shared * (0.7 + 0.3 * std::log2(double(blocks)) / 4);
+}
+
+struct Work {
+  int gates;
+  double multiply_adds_per_s;  // of one block's f32 units
+};
+
+double products_s(const Plan& plan, const Work& work) {
+  const int rows = plan.rows / 2 * 2 == plan.rows ? plan.rows : plan.rows + 1;
+  return double(rows) * work.gates * unit_cap * k_cap(plan.k_lane) /
+         (work.multiply_adds_per_s * product_rate);
+}
+
+double step_s(const Plan& plan, const Work& work) {
+  const double products = products_s(plan, work);
+  const double bytes = double(plan.rows) * plan.units * plan.cluster * 4;
+  const double chain = products + step_fixed_s + exchange_s(plan.cluster, bytes);
+  // Input products take the f32 units while h is on its way, and where they have more to do than
+  // fits there, the step takes longer.
+  return plan.inside() ? std::max(chain, 2 * products + step_fixed_s) : chain;
+}
+
+int chains_at_once(const Problem& p, Form form) {
+  return form == Form::wavefront ? p.layers : p.directions;
+}
+
+double total_s(const Plan& plan, const Problem& p, const DeviceInfo& device, const Work& work) {
+  const double clusters = double(plan.slices) * chains_at_once(p, plan.form);
+  const double turns = std::ceil(clusters / resident_clusters(plan.cluster, device));
+  const double sequence = double(p.seq) * plan.step_s * turns + launch_s;
+  if (plan.form == Form::wavefront)
+    return sequence + (p.layers - 1) * layer_lag_steps * plan.step_s;
+  if (plan.form == Form::inside) return p.layers * sequence;
+  double total = p.layers * sequence;
+  for (int layer = 0; layer < p.layers; ++layer)
+    total += gemm_launch_s + double(p.seq * p.batch * p.directions * work.gates * p.hidden) *
+                                 double(layer_input(p, layer)) /
+                                 (0.8 * device.units * work.multiply_adds_per_s);
+  return total;
+}
+
+bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
+  if (plan.rows > (plan.inside() ? most_rows_inside : most_rows)) return false;
+  const int clusters = plan.slices * chains_at_once(p, plan.form);
+  if (plan.form == Form::wavefront && clusters > resident_clusters(plan.cluster, device))
+    return false;
+  const Layout at = layout(gates(p.cell), plan.k_lane, plan.rows, plan.inside());
+  return (at.floats + 256) * 4.0 <= device.on_chip_bytes;
+}
+
+/// The shape of a form with that many slices.
+Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
+  Plan plan{.form = form, .slices = slices, .rows = rows_of(p.batch, slices, 0)};
+  plan.cluster = 2;  // the sanitizers take no store to a cluster of one block
+  while (plan.cluster * unit_cap < p.hidden) plan.cluster *= 2;
+  plan.units = round_up((p.hidden + plan.cluster - 1) / plan.cluster, 4);
+  std::int64_t widest = plan.cluster * plan.units;
+  if (form != Form::hoisted) widest = std::max(widest, p.input);
+  if (form == Form::inside && p.layers > 1) widest = std::max(widest, p.directions * p.hidden);
+  plan.k_lane = widest <= k_cap(4) ? 4 : 8;
+  const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
+  const Work work{gates(p.cell), device.fma_per_clock * clock};
+  plan.step_s = step_s(plan, work);
+  plan.total_s = total_s(plan, p, device, work);
+  return plan;
+}
+
+bool takes(Form form, const Problem& p) {
+  if (form == Form::hoisted) return true;
+  if (p.input > k_cap(8)) return false;
+  if (form == Form::wavefront) return p.layers > 1 && p.directions == 1;
+  return p.layers == 1 || p.directions * p.hidden <= k_cap(8);
+}
+
+constexpr Form forms[] = {Form::wavefront, Form::inside, Form::hoisted};
+
+std::string_view name(Form form) {
+  switch (form) {
+    case Form::wavefront:
+      return "wavefront";
+    case Form::inside:
+      return "inside";
+    case Form::hoisted:
+      break;
+  }
+  return "hoisted";
+}
+
+}  // namespace
+
+std::string Plan::config() const {
+  return std::string(name(form)) + "-c" + std::to_string(cluster) + "-s" + std::to_string(slices);
+}
+
+int rows_of(std::int64_t batch, int slices, int slice) {
+  return int(batch / slices + (slice < batch % slices ? 1 : 0));
+}
+std::int64_t first_row_of(std::int64_t batch, int slices, int slice) {
+  return batch / slices * slice + std::min<std::int64_t>(slice, batch % slices);
+}
+
+int resident_clusters(int blocks, const DeviceInfo& device) {
+  // A cluster lies in one group of 16 or 18 SMs, of which some have fewer that work: 7 clusters of
+  // 16 were seen on 132 SMs.
+  const int whole = device.units / blocks;
+  return std::max(1, blocks >= 16 ? whole - 1 : blocks >= 8 ? whole * 7 / 8 : whole);
+}
+
+std::optional<std::string> refusal(const Problem& p, const DeviceInfo& device) {
+  if (device.cc < 90) return "needs thread-block clusters: compute capability 9.0 or later";
+  const int most = std::min(k_cap(8), largest_cluster(device.cc) * unit_cap);
+  if (p.hidden > most)
+    return "one cluster's registers hold the weights of up to " + std::to_string(most) +
+           " hidden units, not of " + std::to_string(p.hidden);
+  if (p.seq * p.batch >= std::int64_t{1} << 31) return "T * B must stay under 2^31";
+  return std::nullopt;
+}
+
+std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
+  std::vector<Plan> all;
+  if (refusal(p, device)) return all;
+  for (const Form form : forms) {
+    if (!takes(form, p)) continue;
+    std::optional<Plan> best;
+    const auto [fewest, most] = range_of_slices(form, p.batch);
+    for (int slices = fewest; slices <= most; ++slices) {
+      const Plan plan = shaped(form, slices, p, device);
+      if (fits(plan, p, device) && (!best || plan.total_s < best->total_s)) best = plan;
+    }
+    if (best) all.push_back(*best);
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Plan& a, const Plan& b) { return a.total_s < b.total_s; });
+  return all;
+}
+
+Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& device) {
+  for (const Form form : forms) {
+    const auto [fewest, most] = range_of_slices(form, p.batch);
+    for (int slices = fewest; takes(form, p) && slices <= most; ++slices) {
+      const Plan plan = shaped(form, slices, p, device);
+      if (plan.config() == config && fits(plan, p, device)) return plan;
+    }
+  }
+  std::string known;
+  for (const Plan& plan : plans(p, device)) known += (known.empty() ? "" : ", ") + plan.config();
+  throw UsageError("cuda:persistent has no config '" + config + "' for this problem; it has " +
+                   known + ", and other numbers of slices");
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,61 @@
+// What the persistent cluster kernel has room for, for the host's planner and the kernel alike.
+#pragma once
+
+#include "impls/cells/cells.hpp"  // RNNBENCH_HOST_DEVICE
+
+namespace rnnbench::persistent {
+
+inline constexpr int unit_cap = 16;   // hidden units of a block
+inline constexpr int half_warps = 8;  // of the hidden products, and of the input's
+inline constexpr int half_threads = 32 * half_warps;
+inline constexpr int units_a_thread = 2;  // units times rows that a thread owns
+inline constexpr int most_rows = units_a_thread * half_threads / unit_cap;  // of a slice
+inline constexpr int most_rows_inside = 16;
+
+/// How products are made: f32 as three of tf32.
+enum class Math { f32, tf32, f16, bf16 };
+
+/// Values of k that the warps' registers cover: h, and an input that is multiplied inside.
+RNNBENCH_HOST_DEVICE constexpr int k_cap(int k_lane) { return 32 * k_lane; }
+
+/// From one vector of h or of the input to the next: eight of them are read at once, four lanes
+/// each, from banks of their own.
+RNNBENCH_HOST_DEVICE constexpr int vector_stride(int k_lane) { return k_cap(k_lane) + 16; }
+
+/// Sums of a vector: [gates, unit_cap].
+RNNBENCH_HOST_DEVICE constexpr int row_length(int gates) { return gates * unit_cap; }
+
+/// From one vector's sums of all warps, [half_warps, row_length], to the next's: eight of them are
+/// written at once, and two read.
+RNNBENCH_HOST_DEVICE constexpr int parts_stride(int gates) {
+  return half_warps * row_length(gates) + 20;
+}
+
+/// Vectors are multiplied eight at a time.
+RNNBENCH_HOST_DEVICE constexpr int padded(int rows) { return (rows + 7) / 8 * 8; }
+
+/// Of a block's shared memory, in floats from its start.
+struct Layout {
+  int hidden, hidden_parts;             // h, and its sums of each warp, of two steps
+  int inputs, input_parts, input_sums;  // likewise but for the parts, and sums over the warps
+  int bias;                             // that the input sums begin with: a row of them
+  int vectors, parts, sums;             // sizes, of one step
+  int floats;
+};
+RNNBENCH_HOST_DEVICE constexpr Layout layout(int gates, int k_lane, int rows, bool inside) {
+  Layout at{};
+  at.vectors = padded(rows) * vector_stride(k_lane);
+  at.sums = rows * row_length(gates);
+  at.parts = padded(rows) * parts_stride(gates);
+  at.hidden = 8;  // behind the barriers
+  at.hidden_parts = at.hidden + 2 * at.vectors;
+  at.inputs = at.input_parts = at.input_sums = at.bias = at.floats = at.hidden_parts + 2 * at.parts;
+  if (!inside) return at;
+  at.input_parts = at.inputs + 2 * at.vectors;
+  at.input_sums = at.input_parts + at.parts;
+  at.bias = at.input_sums + 2 * at.sums;
+  at.floats = at.bias + row_length(gates);
+  return at;
+}
+
+}  // namespace rnnbench::persistent

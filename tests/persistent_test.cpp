@@ -1,0 +1,142 @@
+// The persistent kernels on a GPU: every form and slicing against the reference, bit for bit again.
+#include "impls/cuda/persistent/plan.hpp"
+#include "tests/cuda_fixture.hpp"
+
+namespace rnnbench {
+namespace {
+
+using namespace cuda_fixture;
+
+class GpuPersistent : public Gpu {
+ protected:
+  void SetUp() override {
+    Gpu::SetUp();
+    if (IsSkipped()) return;
+    impl = Registry::instance().find("cuda:persistent");
+    if (info.cc < 90) GTEST_SKIP() << "needs compute capability 9.0 or later";
+  }
+  /// The problem's forms, each with few and with many slices.
+  std::vector<Options> ways(const Problem& p) const {
+    std::vector<Options> all;
+    for (const auto& plan : persistent::plans(p, info)) {
+      all.push_back({.more = {{"config", plan.config()}}});
+      const std::string form = plan.config().substr(0, plan.config().rfind('s') + 1);
+      for (const int slices : {1, 2, 3}) try {
+          const std::string config = form + std::to_string(slices);
+          if (slices != plan.slices) (void)persistent::plan_named(config, p, info);
+          if (slices != plan.slices) all.push_back({.more = {{"config", config}}});
+        } catch (const UsageError&) {  // it does not fit
+        }
+    }
+    return all;
+  }
+  const Impl* impl = nullptr;
+};
+
+TEST_F(GpuPersistent, EveryFormAgreesWithTheReference) {
+  std::mt19937 random(21);
+  const std::array<std::int64_t, 11> sizes{1, 2, 3, 5, 9, 16, 31, 65, 100, 129, 256};
+  for (int k = 0; k < 90; ++k) {
+    Problem p = random_problem(random, sizes);
+    p.dtype = static_cast<Dtype>(k % 4);
+    p.batch = 1 + p.batch % 33, p.seq = 1 + p.seq % 20;
+    if (k % 3) p.directions = 1;  // so that wavefronts are many
+    validate(p);
+    for (const Options& options : ways(p)) {
+      SCOPED_TRACE(options.more.at("config"));
+      check(*impl, p, k % 2, p.stateful ? 3 : 2, random, options);
+    }
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(GpuPersistent, AgreesOverLongSequences) {
+  std::mt19937 random(22);
+  for (const char* text :
+       {"gru_b10_t512_i128_h256_l6_f32", "lstm_b10_t300_i128_h256_l6_f32",
+        "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b1_t4096_i256_h256_l1_f32",
+        "lstm_b3_t1000_i64_h100_l3_f16", "rnn_tanh_b8_t256_i1024_h256_l1_f32_head128-every"}) {
+    const Problem p = parse_id(text);
+    for (const Options& options : ways(p)) {
+      SCOPED_TRACE(options.more.at("config"));
+      check(*impl, p, true, 2, random, options);
+    }
+    if (HasFatalFailure()) return;
+  }
+}
+
+/// The tags that layers wait for go on from call to call, in graphs and out of them.
+TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
+  std::mt19937 random(23);
+  for (const char* text : {"gru_b10_t64_i128_h256_l6_f32", "lstm_b7_t33_i40_h72_l3_f16",
+                           "gru-bi_b9_t20_i33_h200_l2_f32"}) {
+    const Problem p = with_all_outputs(parse_id(text));
+    for (const Options& options : ways(p)) {
+      SCOPED_TRACE(std::string(text) + " " + options.more.at("config"));
+      DeviceProblem device(*session, p, random_inputs(p, random));
+      const auto kernel = impl->make(p, device.tensors, options);
+      const auto graph = session->record(*kernel);
+      const std::size_t bytes = std::size_t(p.seq * p.batch * p.directions * p.hidden) *
+                                std::size_t(bytes_per_element(p.dtype));
+      void* const first = session->allocate(bytes);
+      for (int call = 0; call < 40; ++call) {
+        device.poison();
+        (call % 2 ? *graph : *kernel).launch(session->stream());
+        if (call == 0) session->copy_on_device(first, device.tensors.output, bytes);
+        ASSERT_TRUE(session->equal(first, device.tensors.output, bytes)) << "call " << call;
+      }
+      session->release(first);
+    }
+  }
+}
+
+/// Its f32 is three tf32 products, which may be called f32 where the error is within twice that of
+/// the f32 units, as cuda:fused uses them.
+TEST_F(GpuPersistent, ThreeTf32ProductsAreAsGoodAsF32) {
+  std::mt19937 random(25);
+  for (const char* text :
+       {"gru_b10_t100_i128_h256_l6_f32", "lstm_b10_t100_i128_h256_l2_f32",
+        "rnn_tanh_b8_t256_i256_h256_l1_f32", "gru_b1_t256_i256_h256_l1_f32",
+        "gru-bi_b10_t100_i128_h256_l2_f32"}) {
+    const Problem p = with_all_outputs(parse_id(text));
+    const auto inputs = random_inputs(p, random);
+    const Reference want = reference(p, inputs);
+    const auto error_of = [&](const Impl& one, const Options& options) {
+      DeviceProblem device(*session, p, inputs);
+      auto kernel = one.make(p, device.tensors, options);
+      kernel->launch(session->stream());
+      session->synchronize();
+      return device.largest_error(want);
+    };
+    const double f32_error = error_of(*Registry::instance().find("cuda:fused"), {});
+    for (const Options& options : ways(p)) {
+      const double error = error_of(*impl, options);
+      std::printf("%s: f32 units %.2g, 3xTF32 %.2g %s\n", text, f32_error, error,
+                  options.more.at("config").c_str());
+      EXPECT_LE(error, 2 * f32_error) << text;
+    }
+  }
+}
+
+constexpr const char* odd_shapes[] = {
+    "gru_b3_t4_i5_h7_l1_f32",          "lstm_b5_t3_i19_h40_l3_f32_btc_stateful",
+    "rnn_tanh_b2_t3_i9_h33_l2_bf16",   "gru-bi_b9_t3_i33_h31_l2_f16_nobias",
+    "gru_b17_t3_i36_h200_l1_f32",      "lstm_b4_t3_i140_h130_l2_f32",
+    "rnn_relu_b11_t5_i300_h64_l1_tf32"};
+
+class GpuPersistentOddShape : public GpuPersistent,
+                              public testing::WithParamInterface<const char*> {};
+
+/// For the sanitizers: one shape a process.
+TEST_P(GpuPersistentOddShape, Agrees) {
+  std::mt19937 random(24);
+  const Problem p = parse_id(GetParam());
+  for (const Options& options : ways(p)) {
+    SCOPED_TRACE(options.more.at("config"));
+    check(*impl, p, false, p.stateful ? 3 : 1, random, options);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Shapes, GpuPersistentOddShape, testing::ValuesIn(odd_shapes));
+
+}  // namespace
+}  // namespace rnnbench
