@@ -53,7 +53,7 @@ struct CommandLine {
   BenchmarkFlags benchmark;
 
   std::string list_what = "all";         // list: all, scenarios, impls, devices or metrics
-  bool calibrate = false, json = false;  // doctor
+  bool calibrate = false, exchange = false, json = false;  // doctor
   std::vector<std::string> worker_modules, worker_plugins;
 };
 
