@@ -36,8 +36,8 @@ struct ExchangeCosts {
 
   /// Seconds of one all-gather of `bytes` by `units`. Between measured points linear in the
   /// logarithms of bytes and units; a size beyond those measured costs what the nearest one does,
-  /// fewer units than were measured what the fewest do. Nothing where the way was not measured, or
-  /// not with so many units: no cluster is larger than the largest.
+  /// fewer units than were measured what the fewest do. Nothing where the way was not measured,
+  /// or not with so many units: no cluster is larger than the largest.
   std::optional<double> lookup(std::string_view way, int units, std::size_t bytes) const;
   /// Lines that were tried and are wrong or hung.
   bool failed() const;
