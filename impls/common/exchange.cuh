@@ -29,7 +29,7 @@ struct Report {
 };
 
 struct Task {
-  int bytes;  // of h: a multiple of 16 for each block
+  int bytes;  // of h: a multiple of 16, and 16 or more for each block
   int rounds;
   bool all;         // look at every value of every round, not at one a thread
   void* words;      // device memory for two buffers of what the way writes, zeros
