@@ -24,7 +24,7 @@ install(DIRECTORY scenarios DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnbench
 
 # For plug-ins.
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/rnnbench)
-install(FILES harness/cores.hpp harness/device.hpp harness/error.hpp harness/impl.hpp harness/metrics.hpp harness/problem.hpp
+install(FILES harness/cores.hpp harness/device.hpp harness/error.hpp harness/exchange.hpp harness/impl.hpp harness/metrics.hpp harness/problem.hpp
         harness/tensor.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/rnnbench/harness)
 install(DIRECTORY impls/cells DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/rnnbench/impls
         FILES_MATCHING PATTERN "*.hpp")

@@ -25,4 +25,8 @@ std::optional<Peaks> kept_peaks(const DeviceInfo& device, int threads, std::stri
 /// Keeps them; `where` says the file, or why they could not be kept (that is no error).
 void keep_peaks(const DeviceInfo& device, int threads, const Peaks& peaks, std::string& where);
 
+/// The same for the whole table of exchange costs, which `rnnbench doctor --exchange` measures.
+std::optional<ExchangeCosts> kept_exchange(const DeviceInfo& device, std::string& where);
+void keep_exchange(const DeviceInfo& device, const ExchangeCosts& costs, std::string& where);
+
 }  // namespace rnnbench

@@ -285,8 +285,14 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   list->add_option("--filter", line.filter, "of metrics: regular expression on their names");
   list->add_option("--device", texts.devices, "of metrics: cpu, cuda or cuda:N")->delimiter(',');
   list->add_option("--plugin", line.plugins);
-  auto* doctor = app.add_subcommand("doctor", "what this machine has, and its measured ceilings");
-  doctor->add_flag("--calibrate", line.calibrate, "measure the ceilings again, and keep them");
+  auto* doctor = app.add_subcommand(
+      "doctor", "what this machine has, its measured ceilings, what exchanges cost");
+  auto* calibrate =
+      doctor->add_flag("--calibrate", line.calibrate, "measure the ceilings again, and keep them");
+  doctor
+      ->add_flag("--exchange", line.exchange,
+                 "measure only what exchanging h between SMs costs, each way, and keep it")
+      ->excludes(calibrate);
   doctor->add_flag("--json", line.json, "as JSON");
   doctor->add_option("--threads", line.threads, "ceilings of this many CPU threads; 0: all cores")
       ->check(CLI::Range(0, 4096));

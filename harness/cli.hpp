@@ -52,8 +52,8 @@ struct CommandLine {
   bool quiet = false, color = true;
   BenchmarkFlags benchmark;
 
-  std::string list_what = "all";         // list: all, scenarios, impls, devices or metrics
-  bool calibrate = false, json = false;  // doctor
+  std::string list_what = "all";  // list: all, scenarios, impls, devices or metrics
+  bool calibrate = false, exchange = false, json = false;  // doctor
   std::vector<std::string> worker_modules, worker_plugins;
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/exchange.hpp"
 #include "harness/metrics.hpp"
 #include "harness/tensor.hpp"
 
@@ -40,6 +41,7 @@ struct Peaks {
   std::map<std::string, double> gemm_flops_per_s;  // by dtype name
   std::vector<std::pair<int, double>> exchange_s;  // units taking part, seconds per barrier
   std::string how;                                 // one line: what was run
+  ExchangeCosts exchange;  // a few lines of Session::exchange; none where an older one measured
 
   bool operator==(const Peaks&) const = default;
 };
@@ -78,6 +80,9 @@ class Session {
   virtual std::size_t llc_bytes() const = 0;
   virtual std::size_t available_bytes() const = 0;  // memory that can still be allocated
   virtual Peaks calibrate() = 0;
+  /// What it costs to exchange h between the device's units, each way; nothing where the device has
+  /// no ways to choose among.
+  virtual ExchangeCosts exchange() { return {}; }
   /// Clock, power and throttling right now as label/value pairs; empty where unknown.
   virtual std::vector<std::pair<std::string, std::string>> state() = 0;
   /// Counters of one forward call by `call`, and of the kernels of one by `kernels`: the same, or

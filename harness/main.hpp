@@ -11,6 +11,8 @@ int run_command(const CommandLine& line);
 int list_command(const CommandLine& line);
 int doctor_command(const CommandLine& line);
 int tune_command(const CommandLine& line);
+/// `doctor --exchange`.
+int exchange_command(const CommandLine& line);
 
 /// Kept ceilings of a device, or newly measured ones when there are none or `again` is set. `where`
 /// says in words where they come from.

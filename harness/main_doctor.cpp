@@ -5,6 +5,7 @@
 #include "harness/build_info.hpp"
 #include "harness/calibration.hpp"
 #include "harness/environment.hpp"
+#include "harness/exchange_table.hpp"
 #include "harness/main.hpp"
 #include "harness/protocol.hpp"
 
@@ -22,6 +23,10 @@ void print_peaks(const Peaks& peaks, const std::string& where) {
     fmt::print("    {:<32} {:.4g} GFLOP/s\n", "GEMM " + dtype, rate / 1e9);
   for (const auto& [units, seconds] : peaks.exchange_s)
     fmt::print("    {:<32} {:.3g} us\n", fmt::format("barrier of {}", units), seconds * 1e6);
+  for (const auto& cost : cheapest_exchanges(peaks.exchange))
+    fmt::print("    {:<32} {:.3g} us, {}\n",
+               fmt::format("exchange of {} KiB, {} SMs", cost.kib, cost.units), cost.seconds * 1e6,
+               cost.way);
   fmt::print("    how: {}\n", peaks.how);
 }
 
@@ -45,6 +50,7 @@ Peaks peaks_of(const DeviceInfo& device, int threads, Catalog& catalog, bool aga
 }
 
 int doctor_command(const CommandLine& line) {
+  if (line.exchange) return exchange_command(line);
   // Looked for first: libraries that workers load spin for a while.
   const auto warning = line.calibrate ? busy_machine() : "";
   Catalog catalog(CatalogOptions{});

@@ -72,11 +72,45 @@ void from_json(const Json& json, DeviceInfo& d) {
   d.card = json.value("card", decltype(d.card){});
 }
 
+void to_json(Json& json, const ExchangeCost& c) {
+  json = {{"way", c.way}, {"units", c.units}, {"kib", c.kib}, {"seconds", c.seconds}};
+}
+
+void from_json(const Json& json, ExchangeCost& c) {
+  json.at("way").get_to(c.way);
+  json.at("units").get_to(c.units);
+  json.at("kib").get_to(c.kib);
+  json.at("seconds").get_to(c.seconds);
+}
+
+void to_json(Json& json, const NoExchange& n) {
+  json = {{"way", n.way}, {"units", n.units}, {"kib", n.kib}, {"why", n.why}, {"failed", n.failed}};
+}
+
+void from_json(const Json& json, NoExchange& n) {
+  json.at("way").get_to(n.way);
+  json.at("units").get_to(n.units);
+  json.at("kib").get_to(n.kib);
+  json.at("why").get_to(n.why);
+  json.at("failed").get_to(n.failed);
+}
+
+void to_json(Json& json, const ExchangeCosts& e) {
+  json = {{"measured", e.measured}, {"missing", e.missing}, {"how", e.how}};
+}
+
+void from_json(const Json& json, ExchangeCosts& e) {
+  json.at("measured").get_to(e.measured);
+  json.at("missing").get_to(e.missing);
+  json.at("how").get_to(e.how);
+}
+
 void to_json(Json& json, const Peaks& p) {
   json = {{"copy_bytes_per_s", p.copy_bytes_per_s},
           {"gemm_flops_per_s", p.gemm_flops_per_s},
           {"exchange_s", p.exchange_s},
-          {"how", p.how}};
+          {"how", p.how},
+          {"exchange", p.exchange}};
 }
 
 void from_json(const Json& json, Peaks& p) {
@@ -84,6 +118,7 @@ void from_json(const Json& json, Peaks& p) {
   json.at("gemm_flops_per_s").get_to(p.gemm_flops_per_s);
   json.at("exchange_s").get_to(p.exchange_s);
   json.at("how").get_to(p.how);
+  p.exchange = json.value("exchange", ExchangeCosts{});  // files of earlier versions have none
 }
 
 void to_json(Json& json, const Metric& metric) {

@@ -48,6 +48,12 @@ void to_json(Json& json, const Metric& metric);
 void from_json(const Json& json, Metric& metric);
 void to_json(Json& json, const Profile& profile);
 void from_json(const Json& json, Profile& profile);
+void to_json(Json& json, const ExchangeCost& cost);
+void from_json(const Json& json, ExchangeCost& cost);
+void to_json(Json& json, const NoExchange& line);
+void from_json(const Json& json, NoExchange& line);
+void to_json(Json& json, const ExchangeCosts& costs);
+void from_json(const Json& json, ExchangeCosts& costs);
 void to_json(Json& json, const Peaks& peaks);
 void from_json(const Json& json, Peaks& peaks);
 

@@ -173,6 +173,10 @@ std::vector<std::pair<std::string, std::string>> Remote::state() {
 
 Peaks Remote::calibrate() { return ask({{"op", "calibrate"}}).at("peaks").get<Peaks>(); }
 
+ExchangeCosts Remote::exchange() {
+  return ask({{"op", "exchange"}}).at("exchange").get<ExchangeCosts>();
+}
+
 std::vector<std::pair<std::string, std::string>> Remote::libraries() {
   return ask({{"op", "libraries"}})
       .at("libraries")

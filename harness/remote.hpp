@@ -76,6 +76,7 @@ class Remote {
   void drop(const std::string& key);
   std::vector<std::pair<std::string, std::string>> state();
   Peaks calibrate();
+  ExchangeCosts exchange();
   /// Libraries that are opened late: name, and version or why it cannot be opened.
   std::vector<std::pair<std::string, std::string>> libraries();
   bool reference(const Problem& problem, const std::vector<TensorPlace>& in,

@@ -231,6 +231,7 @@ class Worker {
 
   Json state(const Json&) { return {{"state", session().state()}}; }
   Json calibrate(const Json&) { return {{"peaks", session().calibrate()}}; }
+  Json exchange(const Json&) { return {{"exchange", session().exchange()}}; }
 
   Json libraries(const Json&) {
     Json all = Json::array();
@@ -302,6 +303,7 @@ const std::map<std::string, Worker::Operation> Worker::operations{
     {"drop", &Worker::drop},
     {"state", &Worker::state},
     {"calibrate", &Worker::calibrate},
+    {"exchange", &Worker::exchange},
     {"reference", &Worker::reference},
     {"candidates", &Worker::candidates},
     {"libraries", &Worker::libraries},

@@ -126,9 +126,24 @@ void fields(A& a, Is<DeviceInfo> auto& d) {
 }
 
 template <class A>
+void fields(A& a, Is<ExchangeCost> auto& c) {
+  a("way", c.way), a("units", c.units), a("kib", c.kib), a("seconds", c.seconds);
+}
+
+template <class A>
+void fields(A& a, Is<NoExchange> auto& n) {
+  a("way", n.way), a("units", n.units), a("kib", n.kib), a("why", n.why), a("failed", n.failed);
+}
+
+template <class A>
+void fields(A& a, Is<ExchangeCosts> auto& e) {
+  a("measured", e.measured), a("missing", e.missing), a("how", e.how);
+}
+
+template <class A>
 void fields(A& a, Is<Peaks> auto& p) {
   a("copy_bytes_per_s", p.copy_bytes_per_s), a("gemm_flops_per_s", p.gemm_flops_per_s);
-  a("exchange_s", p.exchange_s), a("how", p.how);
+  a("exchange_s", p.exchange_s), a("how", p.how), a.later("exchange", p.exchange);
 }
 
 template <class A>

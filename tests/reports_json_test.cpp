@@ -41,7 +41,11 @@ RunResult random_run(unsigned seed) {
                                      132, 90, number(), number(), number(), number(), number(),
                                      pairs()});
   r.environment.peaks["cuda:0"] = {
-      number(), {{"f32", number()}}, {{2, number()}, {8, number()}}, text()};
+      number(),
+      {{"f32", number()}},
+      {{2, number()}, {8, number()}},
+      text(),
+      {{{text(), 8, 4, number()}}, {{text(), 16, 0, text(), random() % 2 == 0}}, text()}};
   r.environment.tags[text()] = text();
   for (int k = 0; k < 2; ++k)
     r.protocols.push_back({text(),

@@ -20,10 +20,13 @@ DeviceInfo cuda_device(int index);
 /// Blocks in the largest cluster that the current device can launch; 1 before CC 9.
 int cuda_max_cluster();
 
-/// Copy bandwidth, GEMM rates and barrier latencies of the current device.
+/// Copy bandwidth, GEMM rates, barrier latencies and a few costs of exchanges.
 Peaks cuda_calibrate(const DeviceInfo& device, cudaStream_t stream);
 /// (units, seconds per barrier), the better of a grid and a cluster barrier for each count.
 std::vector<std::pair<int, double>> cuda_barriers(const DeviceInfo& device, cudaStream_t stream);
+
+/// Costs of exchanging h between SMs, each way; `quick`: a few lines.
+ExchangeCosts cuda_exchange(const DeviceInfo& device, bool quick, cudaStream_t stream);
 
 /// Session::reference on the current device.
 void cuda_reference(const Problem& p, const std::vector<const float*>& in,

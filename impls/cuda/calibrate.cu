@@ -108,6 +108,7 @@ Peaks cuda_calibrate(const DeviceInfo& device, cudaStream_t stream) {
       peaks.gemm_flops_per_s[kind.name] =
           gemm_rate(handle, kind, n, a.get(), b.get(), c.get(), stream);
   peaks.exchange_s = cuda_barriers(device, stream);
+  peaks.exchange = cuda_exchange(device, true, stream);
 
   const std::string size = std::to_string(n);
   peaks.how =

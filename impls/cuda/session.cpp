@@ -88,6 +88,7 @@ class CudaSession final : public Session {
     return available;
   }
   Peaks calibrate() override { return cuda_calibrate(info_, stream_); }
+  ExchangeCosts exchange() override { return cuda_exchange(info_, false, stream_); }
   LabelledValues state() override { return nvml_state(bus_id_); }
   Profile profile(Kernel& call, Kernel& kernels, const ProfileRequest& request) override {
     return cuda_profile(info_.index, call, kernels, request, stream_);

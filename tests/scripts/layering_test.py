@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = {".cpp", ".hpp", ".cu", ".cuh"}
 # What an implementation, also one outside the project, sees of the harness.
-INTERFACE = {f"harness/{name}.hpp" for name in ("cores", "device", "error", "impl", "metrics",
-                                            "problem", "tensor")}
+INTERFACE = {f"harness/{name}.hpp" for name in ("cores", "device", "error", "exchange", "impl",
+                                            "metrics", "problem", "tensor")}
 PARSERS = re.compile(r"^(toml\+\+|nlohmann)/")
 
 
