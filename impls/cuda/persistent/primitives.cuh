@@ -15,8 +15,8 @@ enum class Waits : std::uint32_t { hidden = 1, below = 2 };
 /// Ends a wait that takes longer than it ever should: a hang would take the machine with it. Leaves
 /// a note for the host, and the launch fails. Returns when the wait began, which is asked for
 /// again.
-__device__ __noinline__ std::uint64_t check_wait(std::uint64_t began, std::uint64_t limit,
-                                                 std::uint32_t* note, Waits what, int step) {
+inline __device__ __noinline__ std::uint64_t check_wait(std::uint64_t began, std::uint64_t limit,
+                                                        std::uint32_t* note, Waits what, int step) {
   std::uint64_t now;
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
   if (began == 0) return now;
