@@ -27,6 +27,9 @@ struct Kernel {
   virtual void reset(Stream) {}
   /// One line of what it chose (tile, algorithm, threads), for the result; may be empty.
   virtual std::string note() const { return {}; }
+  /// After a launch that failed: what the kernel knows of it that the device does not say, in one
+  /// line; may be empty.
+  virtual std::string complaint() const { return {}; }
 };
 
 struct Options {

@@ -46,6 +46,7 @@ class Instance {
   /// What a graph was recorded from; without a graph the same.
   Kernel& recorded() const { return *kernel_; }
   std::string note() const { return kernel_ ? kernel_->note() : std::string(); }
+  std::string complaint() const { return kernel_ ? kernel_->complaint() : std::string(); }
   GuardedBuffer& buffer(std::size_t index) { return buffers_[index]; }
   GuardedBuffer& buffer(std::string_view name);
   const Problem& problem() const { return problem_; }

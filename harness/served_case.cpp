@@ -123,6 +123,12 @@ void ServedCase::make(const Impl& impl, const Options& options, bool graph, Cach
   session_.synchronize();
 }
 
+std::string ServedCase::complaint() const {
+  for (const Instance& instance : instances_)
+    if (std::string text = instance.complaint(); !text.empty()) return text;
+  return {};
+}
+
 std::optional<std::string> ServedCase::run(int set, bool reset,
                                            const std::vector<TensorPlace>& fetched,
                                            double& wall_s) {

@@ -37,6 +37,8 @@ class ServedCase {
   void make(const Impl& impl, const Options& options, bool graph, CacheMode cache,
             std::vector<std::string> ranges);
   std::string note() const { return instances_.front().note(); }
+  /// The first one that a kernel of this case has; see Kernel::complaint.
+  std::string complaint() const;
   std::size_t instance_count() const { return instances_.size(); }
   /// Bytes of all instances' tensors.
   std::size_t covered_bytes() const { return instances_.size() * instances_.front().bytes(); }

@@ -48,6 +48,13 @@ class Worker {
     return (this->*found->second)(request);
   }
 
+  /// What a kernel of any case says of a launch that failed.
+  std::string complaint() const {
+    for (const auto& [name, served] : cases_)
+      if (std::string text = served.complaint(); !text.empty()) return text;
+    return {};
+  }
+
  private:
   using Operation = Json (Worker::*)(const Json&);
   static const std::map<std::string, Operation> operations;
@@ -347,7 +354,9 @@ Json guarded_answer(Worker& worker, const std::string& line) {
   } catch (const Json::exception& error) {
     return failure("protocol", fmt::format("request not understood: {}", error.what()));
   } catch (const std::exception& error) {
-    return failure("error", error.what());
+    const std::string complaint = worker.complaint();
+    return failure("error", complaint.empty() ? std::string(error.what())
+                                              : fmt::format("{} ({})", complaint, error.what()));
   }
 }
 

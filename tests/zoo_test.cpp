@@ -78,6 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
         Animal{"changed_input", "incorrect", "changed its input x"},
         Animal{"changed_weights", "incorrect", "changed its weights weight_hh_l0"},
         Animal{"refuses", "failed", "refuses to be made"},
+        Animal{"complains", "failed", "waited in vain (the launch failed)"},
         Animal{"out_of_memory", "failed", "out of memory"},
         Animal{"uneven_repeats", "incorrect", "when repeated", rnn, "--bitwise 3"},
         Animal{"uneven_repeats", "passed", "", rnn},

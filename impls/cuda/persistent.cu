@@ -2,8 +2,8 @@
 // cluster through distributed shared memory. See persistent/cluster.cuh for the kernel and
 // persistent/plan.cpp for what is chosen when.
 //
-// What bounds it: the chain of one step after another, each a product of tenths of a microsecond and
-// a hand-over of h; with many rows the tensor cores. f32 is three tf32 products (3xTF32).
+// What bounds it: the chain of one step after another, each a product of tenths of a microsecond
+// and a hand-over of h; with many rows the tensor cores. f32 is three tf32 products (3xTF32).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -38,6 +38,16 @@ class HostNote {
   HostNote& operator=(const HostNote&) = delete;
   ~HostNote() { (void)cudaFreeHost(words_); }
   std::uint32_t* get() const { return words_; }
+  /// What check_wait wrote there; empty where no wait was given up.
+  std::string text() const {
+    const volatile std::uint32_t* const words = words_;
+    if (words[0] == 0) return {};
+    const bool hidden = words[1] == std::uint32_t(persistent::Waits::hidden);
+    return "block " + std::to_string(words[3]) + " waited " + std::to_string(int(watchdog_s)) +
+           " s in vain for " + (hidden ? "h of step " : "the layer below at step ") +
+           std::to_string(hidden ? words[2] - 1 : words[2]) +
+           ": is the GPU busy with something that does not end?";
+  }
 
  private:
   std::uint32_t* words_ = nullptr;
@@ -116,6 +126,8 @@ class Persistent final : public Kernel {
       RNNBENCH_CUDA(
           cudaMemcpyAsync(c_now_.get(), t_.c_0, c_now_.bytes(), cudaMemcpyDeviceToDevice, main));
   }
+
+  std::string complaint() const override { return note_.text(); }
 
   std::string note() const override {
     const auto microseconds = [](double s) {

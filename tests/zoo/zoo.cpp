@@ -39,6 +39,7 @@ enum class Mistake {
   changed_input,
   changed_weights,
   refuses,
+  complains,
   out_of_memory,
   uneven_repeats,
   forgets_state,
@@ -69,8 +70,12 @@ class Animal final : public Kernel {
     }
   }
 
+  std::string complaint() const override {
+    return mistake_ == Mistake::complains && calls_ > 0 ? "waited in vain" : "";
+  }
   void launch(Stream) override {
     ++calls_;
+    if (mistake_ == Mistake::complains) throw Error("the launch failed");
     if (before()) return;
     if (mistake_ == Mistake::side_thread) {
       std::thread([this] {
@@ -373,6 +378,7 @@ ANIMAL(abort_after_first);
 ANIMAL(changed_input);
 ANIMAL(changed_weights);
 ANIMAL(refuses);
+ANIMAL(complains);
 ANIMAL(out_of_memory);
 ANIMAL(uneven_repeats);
 ANIMAL(forgets_state);

@@ -36,13 +36,17 @@ struct Chain {
   int ends_epoch = 0;  // the top layer: hands the epoch on to the next call
 };
 
+/// What a wait that was given up waited for.
+enum class Waits : std::uint32_t { hidden = 1, below = 2 };
+
 struct Launch {
   const Chain* chains;     // one a cluster
   int hidden, units;       // H; units of each block of the cluster, a multiple of 4
   int steps;               // T
   Activation activation;   // of a cell with one gate
   std::uint64_t limit_ns;  // that a wait may take
-  std::uint32_t* note;     // 4 words that the host can read: who waited in vain; see primitives.cuh
+  std::uint32_t* note;     // 4 words that the host can read: whether a wait was given up, what
+                           // for (Waits), at which step, and by which block
 };
 
 /// Layers that wait on each other hand each value on with a tag of its step beside it.
