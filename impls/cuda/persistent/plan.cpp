@@ -13,7 +13,7 @@
 namespace rnnbench::persistent {
 namespace {
 
-constexpr double product_rate = 0.8;      // of the f32 units', with h read from shared memory
+constexpr double product_rate = 0.8;      // of mma.sync's rate, with h read from shared memory
 constexpr double step_fixed_s = 0.30e-6;  // sums, gates, barriers inside a block
 constexpr double layer_lag_steps = 3;     // a layer of a wavefront behind the one below
 constexpr double launch_s = 8e-6;         // a launch with its weights brought into registers
@@ -40,12 +40,27 @@ double exchange_s(int blocks, double bytes) {
 
 struct Work {
   int gates;
-  double multiply_adds_per_s;  // of one block's f32 units
+  double multiply_adds_per_s;  // of one block, on tensor cores by mma.sync
+  double gemm_per_s;           // of the whole chip, in the GEMMs of input products
 };
 
+/// Multiply-adds a clock and SM by mma.sync on CC 9.0; f32 is three products of tf32.
+double multiply_adds_per_clock(Dtype dtype) {
+  if (dtype == Dtype::f32) return 512.0 / 3;
+  return dtype == Dtype::tf32 ? 512 : 1024;
+}
+
+Work work_of(const Problem& p, const DeviceInfo& device) {
+  const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
+  // cuBLAS multiplies f32 on the f32 units.
+  const double gemm =
+      p.dtype == Dtype::f32 ? device.fma_per_clock : multiply_adds_per_clock(p.dtype);
+  return {gates(p.cell), multiply_adds_per_clock(p.dtype) * clock,
+          0.8 * device.units * gemm * clock};
+}
+
 double products_s(const Plan& plan, const Work& work) {
-  const int rows = plan.rows / 2 * 2 == plan.rows ? plan.rows : plan.rows + 1;
-  return double(rows) * work.gates * unit_cap * k_cap(plan.k_lane) /
+  return double(padded(plan.rows)) * work.gates * unit_cap * k_cap(plan.k_lane) /
          (work.multiply_adds_per_s * product_rate);
 }
 
@@ -53,7 +68,7 @@ double step_s(const Plan& plan, const Work& work) {
   const double products = products_s(plan, work);
   const double bytes = double(plan.rows) * plan.units * plan.cluster * 4;
   const double chain = products + step_fixed_s + exchange_s(plan.cluster, bytes);
-  // Input products take the f32 units while h is on its way, and where they have more to do than
+  // Input products take the tensor cores while h is on its way, and where they have more to do than
   // fits there, the step takes longer.
   return plan.inside() ? std::max(chain, 2 * products + step_fixed_s) : chain;
 }
@@ -72,8 +87,7 @@ double total_s(const Plan& plan, const Problem& p, const DeviceInfo& device, con
   double total = p.layers * sequence;
   for (int layer = 0; layer < p.layers; ++layer)
     total += gemm_launch_s + double(p.seq * p.batch * p.directions * work.gates * p.hidden) *
-                                 double(layer_input(p, layer)) /
-                                 (0.8 * device.units * work.multiply_adds_per_s);
+                                 double(layer_input(p, layer)) / work.gemm_per_s;
   return total;
 }
 
@@ -96,8 +110,7 @@ Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
   if (form != Form::hoisted) widest = std::max(widest, p.input);
   if (form == Form::inside && p.layers > 1) widest = std::max(widest, p.directions * p.hidden);
   plan.k_lane = widest <= k_cap(4) ? 4 : 8;
-  const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
-  const Work work{gates(p.cell), device.fma_per_clock * clock};
+  const Work work = work_of(p, device);
   plan.step_s = step_s(plan, work);
   plan.total_s = total_s(plan, p, device, work);
   return plan;
