@@ -10,7 +10,7 @@
 
 namespace rnnbench::persistent {
 
-enum class Waits : std::uint32_t { hidden = 1, below = 2 };
+enum class Waits : std::uint32_t { hidden = 1, below = 2, grid = 3 };
 
 /// Ends a wait that takes longer than it ever should: a hang would take the machine with it. Leaves
 /// a note for the host, and the launch fails. Returns when the wait began, which is asked for
