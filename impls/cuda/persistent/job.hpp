@@ -37,7 +37,7 @@ struct Chain {
 };
 
 /// What a wait that was given up waited for.
-enum class Waits : std::uint32_t { hidden = 1, below = 2 };
+enum class Waits : std::uint32_t { hidden = 1, below = 2, grid = 3 };
 
 struct Launch {
   const Chain* chains;     // one a cluster

@@ -1,6 +1,6 @@
-// The cost model of cuda:persistent. Measured on an H200, as docs/kernels.md tells: exchange of h
-// in a cluster, what a step costs beside its products, and how much of the f32 units' rate they
-// reach.
+// The cost model of the cluster strategy of cuda:persistent, and both strategies' plans. Measured
+// on an H200, as docs/kernels.md tells: exchange of h in a cluster, what a step costs beside its
+// products, and how much of the f32 units' rate they reach.
 #include "impls/cuda/persistent/plan.hpp"
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "harness/error.hpp"
+#include "impls/cuda/persistent/grid_plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
@@ -18,6 +19,7 @@ constexpr double step_fixed_s = 0.30e-6;  // sums, gates, barriers inside a bloc
 constexpr double layer_lag_steps = 3;     // a layer of a wavefront behind the one below
 constexpr double launch_s = 8e-6;         // a launch with its weights brought into registers
 constexpr double gemm_launch_s = 5e-6;
+constexpr double memory_rate = 3.5e12;  // bytes a second, of what a GEMM writes
 
 /// Blocks of the largest cluster: 16 on data centre chips, where that is asked for, else 8.
 int largest_cluster(int cc) { return cc >= 120 ? 8 : 16; }
@@ -41,7 +43,6 @@ double exchange_s(int blocks, double bytes) {
 struct Work {
   int gates;
   double multiply_adds_per_s;  // of one block, on tensor cores by mma.sync
-  double gemm_per_s;           // of the whole chip, in the GEMMs of input products
 };
 
 /// Multiply-adds a clock and SM by mma.sync on CC 9.0; f32 is three products of tf32.
@@ -50,14 +51,7 @@ double multiply_adds_per_clock(Dtype dtype) {
   return dtype == Dtype::tf32 ? 512 : 1024;
 }
 
-Work work_of(const Problem& p, const DeviceInfo& device) {
-  const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
-  // cuBLAS multiplies f32 on the f32 units.
-  const double gemm =
-      p.dtype == Dtype::f32 ? device.fma_per_clock : multiply_adds_per_clock(p.dtype);
-  return {gates(p.cell), multiply_adds_per_clock(p.dtype) * clock,
-          0.8 * device.units * gemm * clock};
-}
+double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
 
 double products_s(const Plan& plan, const Work& work) {
   return double(padded(plan.rows)) * work.gates * unit_cap * k_cap(plan.k_lane) /
@@ -77,18 +71,21 @@ int chains_at_once(const Problem& p, Form form) {
   return form == Form::wavefront ? p.layers : p.directions;
 }
 
-double total_s(const Plan& plan, const Problem& p, const DeviceInfo& device, const Work& work) {
+double total_s(const Plan& plan, const Problem& p, const DeviceInfo& device) {
   const double clusters = double(plan.slices) * chains_at_once(p, plan.form);
   const double turns = std::ceil(clusters / resident_clusters(plan.cluster, device));
   const double sequence = double(p.seq) * plan.step_s * turns + launch_s;
   if (plan.form == Form::wavefront)
     return sequence + (p.layers - 1) * layer_lag_steps * plan.step_s;
   if (plan.form == Form::inside) return p.layers * sequence;
-  double total = p.layers * sequence;
-  for (int layer = 0; layer < p.layers; ++layer)
-    total += gemm_launch_s + double(p.seq * p.batch * p.directions * work.gates * p.hidden) *
-                                 double(layer_input(p, layer)) / work.gemm_per_s;
-  return total;
+  return p.layers * sequence + input_products_s(p, device);
+}
+
+/// Multiply-adds a GEMM makes in the time of one on the f32 units, on CC 9.0; half of what tensor
+/// cores can do.
+double gemm_speed(Dtype dtype) {
+  if (dtype == Dtype::f32) return 0.8;
+  return dtype == Dtype::tf32 ? 4 : 8;
 }
 
 bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
@@ -97,7 +94,7 @@ bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
   if (plan.form == Form::wavefront && clusters > resident_clusters(plan.cluster, device))
     return false;
   const Layout at = layout(gates(p.cell), plan.k_lane, plan.rows, plan.inside());
-  return (at.floats + 256) * 4.0 <= device.on_chip_bytes;
+  return (at.floats + 256) * 4.0 <= shared_bytes(device);
 }
 
 /// The shape of a form with that many slices.
@@ -110,9 +107,9 @@ Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
   if (form != Form::hoisted) widest = std::max(widest, p.input);
   if (form == Form::inside && p.layers > 1) widest = std::max(widest, p.directions * p.hidden);
   plan.k_lane = widest <= k_cap(4) ? 4 : 8;
-  const Work work = work_of(p, device);
+  const Work work{gates(p.cell), multiply_adds_per_clock(p.dtype) * clock_of(device)};
   plan.step_s = step_s(plan, work);
-  plan.total_s = total_s(plan, p, device, work);
+  plan.total_s = total_s(plan, p, device);
   return plan;
 }
 
@@ -123,7 +120,7 @@ bool takes(Form form, const Problem& p) {
   return p.layers == 1 || p.directions * p.hidden <= k_cap(8);
 }
 
-constexpr Form forms[] = {Form::wavefront, Form::inside, Form::hoisted};
+constexpr Form cluster_forms[] = {Form::wavefront, Form::inside, Form::hoisted};
 
 std::string_view name(Form form) {
   switch (form) {
@@ -131,16 +128,48 @@ std::string_view name(Form form) {
       return "wavefront";
     case Form::inside:
       return "inside";
+    case Form::grid:
+      return "grid";
     case Form::hoisted:
       break;
   }
   return "hoisted";
 }
 
+std::optional<std::string> cluster_refusal(const Problem& p, const DeviceInfo& device) {
+  if (device.cc < 90) return "needs thread-block clusters: compute capability 9.0 or later";
+  const int most = std::min(k_cap(8), largest_cluster(device.cc) * unit_cap);
+  if (p.hidden > most)
+    return "one cluster's registers hold the weights of up to " + std::to_string(most) +
+           " hidden units, not of " + std::to_string(p.hidden);
+  if (p.seq * p.batch >= std::int64_t{1} << 31) return "T * B must stay under 2^31";
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string Plan::config() const {
-  return std::string(name(form)) + "-c" + std::to_string(cluster) + "-s" + std::to_string(slices);
+  const std::string shape =
+      form == Form::grid ? "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows())
+                         : "-c" + std::to_string(cluster);
+  return std::string(name(form)) + shape + "-s" + std::to_string(slices);
+}
+
+double shared_bytes(const DeviceInfo& device) {
+  constexpr double registers = 65536 * 4.0;
+  return device.on_chip_bytes - registers;
+}
+
+double input_products_s(const Problem& p, const DeviceInfo& device) {
+  double total = 0;
+  for (int layer = 0; layer < p.layers; ++layer) {
+    const double results = double(p.seq * p.batch * p.directions * gates(p.cell) * p.hidden);
+    total += gemm_launch_s +
+             std::max(4 * results / memory_rate, results * double(layer_input(p, layer)) /
+                                                     (gemm_speed(p.dtype) * device.units *
+                                                      device.fma_per_clock * clock_of(device)));
+  }
+  return total;
 }
 
 int rows_of(std::int64_t batch, int slices, int slice) {
@@ -158,20 +187,16 @@ int resident_clusters(int blocks, const DeviceInfo& device) {
 }
 
 std::optional<std::string> refusal(const Problem& p, const DeviceInfo& device) {
-  if (device.cc < 90) return "needs thread-block clusters: compute capability 9.0 or later";
-  const int most = std::min(k_cap(8), largest_cluster(device.cc) * unit_cap);
-  if (p.hidden > most)
-    return "one cluster's registers hold the weights of up to " + std::to_string(most) +
-           " hidden units, not of " + std::to_string(p.hidden);
-  if (p.seq * p.batch >= std::int64_t{1} << 31) return "T * B must stay under 2^31";
-  return std::nullopt;
+  const auto clusters = cluster_refusal(p, device), grid = grid_refusal(p, device);
+  if (!clusters || !grid) return std::nullopt;
+  return device.cc < 90 ? *grid : *clusters + "; " + *grid;
 }
 
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
-  std::vector<Plan> all;
-  if (refusal(p, device)) return all;
-  for (const Form form : forms) {
-    if (!takes(form, p)) continue;
+  std::vector<Plan> all = grid_plans(p, device);
+  const bool clusters = !cluster_refusal(p, device);
+  for (const Form form : cluster_forms) {
+    if (!clusters || !takes(form, p)) continue;
     std::optional<Plan> best;
     const auto [fewest, most] = range_of_slices(form, p.batch);
     for (int slices = fewest; slices <= most; ++slices) {
@@ -186,9 +211,11 @@ std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
 }
 
 Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& device) {
-  for (const Form form : forms) {
+  if (const auto plan = grid_plan_named(config, p, device)) return *plan;
+  const bool clusters = !cluster_refusal(p, device);
+  for (const Form form : cluster_forms) {
     const auto [fewest, most] = range_of_slices(form, p.batch);
-    for (int slices = fewest; takes(form, p) && slices <= most; ++slices) {
+    for (int slices = fewest; clusters && takes(form, p) && slices <= most; ++slices) {
       const Plan plan = shaped(form, slices, p, device);
       if (plan.config() == config && fits(plan, p, device)) return plan;
     }

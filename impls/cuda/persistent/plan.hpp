@@ -7,40 +7,70 @@
 
 #include "harness/device.hpp"
 #include "harness/problem.hpp"
+#include "impls/cuda/persistent/grid_tiles.hpp"
 
 namespace rnnbench::persistent {
 
 /// wavefront: one launch, all layers of a stack at once, both products inside. inside: one launch a
 /// layer, both products inside. hoisted: a GEMM for the input products of a layer's steps, then one
-/// launch.
-enum class Form { wavefront, inside, hoisted };
+/// launch. These three are the `cluster` strategy, where one cluster's registers hold a layer.
+/// grid: the other strategy, all SMs hold a layer; a GEMM for its input products, then one launch,
+/// or several where the batch's slices do not all run at once.
+enum class Form { wavefront, inside, hoisted, grid };
+
+constexpr Math math_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32:
+      return Math::f32;
+    case Dtype::tf32:
+      return Math::tf32;
+    case Dtype::f16:
+      return Math::f16;
+    case Dtype::bf16:
+      break;
+  }
+  return Math::bf16;
+}
 
 struct Plan {
   Form form = Form::hoisted;
   int cluster = 1;  // blocks of a cluster: they share a layer's and direction's units
   int units = 4;    // of each block, a multiple of 4
   int k_lane = 4;   // which kernel: its registers cover 32 * k_lane values of h and of the input
-  int slices = 1;   // of the batch, a cluster each
+  int slices = 1;   // of the batch, a cluster or group of blocks each
   int rows = 1;     // of the largest slice
+  GridTile tile{};  // grid only, as the next two
+  int blocks = 0;   // of a group: they share a layer's and direction's units
+  int at_once = 0;  // groups that run at the same time
   double step_s = 0, total_s = 0;  // predicted: one step, one call without the head
-  bool inside() const { return form != Form::hoisted; }
-  std::string config() const;  // "wavefront-c16-s1"
+  bool inside() const { return form == Form::wavefront || form == Form::inside; }
+  int groups(const Problem& p) const { return p.directions * slices; }
+  int turns(const Problem& p) const { return (groups(p) + at_once - 1) / at_once; }
+  /// "wavefront-c16-s1": blocks of a cluster, slices; "grid-u16-b8-s2": units of a block, rows that
+  /// a slice has room for, slices.
+  std::string config() const;
 };
 
 /// Rows of slice `slice`, and the row it begins with: as even as can be.
 int rows_of(std::int64_t batch, int slices, int slice);
 std::int64_t first_row_of(std::int64_t batch, int slices, int slice);
 
-/// Why no cluster can hold the problem's weights; nothing where there are plans.
+/// Why neither strategy can hold the problem's weights; nothing where there are plans.
 std::optional<std::string> refusal(const Problem& p, const DeviceInfo& device);
 
-/// Every form that the problem takes, each with its best number of slices, the fastest by the model
-/// first. Empty where there is a refusal.
+/// Every form and tile that the problem takes, each with its best number of slices, the fastest by
+/// the model first. Empty where there is a refusal.
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device);
 
 /// The plan of that name, which may have any number of slices that fits; throws UsageError with
 /// those of `plans`.
 Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& device);
+
+/// That one block can have: what holds weights, less the registers, which are as many on all chips.
+double shared_bytes(const DeviceInfo& device);
+
+/// The input products of all layers' steps, where they are made before.
+double input_products_s(const Problem& p, const DeviceInfo& device);
 
 /// Clusters of that many blocks that run at the same time.
 int resident_clusters(int blocks, const DeviceInfo& device);

@@ -15,6 +15,9 @@ inline constexpr int most_rows_inside = 16;
 /// How products are made: f32 as three of tf32.
 enum class Math { f32, tf32, f16, bf16 };
 
+/// Groups of blocks that one launch of the grid kernel is told of.
+inline constexpr int most_grid_groups = 16;
+
 /// Values of k that the warps' registers cover: h, and an input that is multiplied inside.
 RNNBENCH_HOST_DEVICE constexpr int k_cap(int k_lane) { return 32 * k_lane; }
 

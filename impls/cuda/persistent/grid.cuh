@@ -1,0 +1,405 @@
+// The persistent grid kernel: a layer's whole sequence in one cooperative launch over all SMs.
+//
+// A group of blocks (blockIdx.y: a direction or a slice of the batch) runs one sequence. Each block
+// owns `units` hidden units with all their gates; its rows of W_hh are mma A fragments in registers
+// and, what does not fit, in shared memory, in the same order. Its warps share out K; their partial
+// sums meet in shared memory, where one fixed thread for each (unit, row of the batch) adds them in
+// a fixed order, updates the cell (h and c in f32 in registers) and publishes h: grid_words.cuh.
+//
+// What bounds it: the way of h through the L2, then the bytes of h that each block reads, then
+// products and weights out of shared memory. Teaches: data that says of itself that it is there.
+//
+// Why no word is overwritten too early: a block writes h of s only when nobody still reads s - 2. A
+// thread publishes s after the barrier that follows its block's products of s - 1, so all warps
+// here had seen every word of s - 1, of every block of the group. The owner of each of these had
+// published it after its own barrier, that is when all its warps had seen (loaded and checked) all
+// of s - 2; a load whose value was used is over. So all reads of s - 2 by all blocks are over.
+//   Partial sums are double-buffered: their writer in step t + 2 has passed the barrier of t + 1,
+// where the readers of t arrive after their reads. With one buffer a second barrier does it.
+//   Launches take turns between two pairs of buffers, and each begins by zeroing its words of the
+// pair that the next one will use and the one before has used: that one is over. So every launch
+// starts from zeros, whose tag is not that of h_0 (s = 2) nor of the first step's h, and gives the
+// same bits.
+//   The number of launches is read once, by one thread, before its block publishes anything, and
+// advanced by a thread that has passed the barrier of the last step: every block of the group has
+// published h_0 by then, so all have read it.
+// The exchange memory belongs to one hidden size and tile, and to one launch at a time.
+#pragma once
+
+#include "impls/cuda/persistent/grid_job.hpp"
+#include "impls/cuda/persistent/grid_products.cuh"
+#include "impls/cuda/persistent/grid_tiles.hpp"
+#include "impls/cuda/persistent/grid_words.cuh"
+#include "impls/cuda/persistent/one_gate.cuh"
+
+namespace rnnbench::persistent {
+
+/// threadIdx.x read again each time: what follows from it is worked out anew in each step instead
+/// of holding registers.
+__device__ __forceinline__ int thread_anew() {
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+}
+
+__device__ __forceinline__ void fetch_to_l2(const float* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
+
+/// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
+template <class Cell, Math math, std::uint64_t tile_code>
+__global__ void __launch_bounds__(GridTile::threads, 1)
+    grid_kernel(const __grid_constant__ GridLaunch launch) {
+  using T = Stored<math>;
+  constexpr GridTile tile = GridTile::from_code(tile_code);
+  constexpr int gates = Cell::gates, row_tiles = tile.row_tiles(gates);
+  constexpr int word_units = 16 / sizeof(T), slot_units = 4 * word_units;
+  constexpr int batch = tile.rows();
+  constexpr int chunk = tile.batch_tiles < 4 ? tile.batch_tiles : 4;  // batch tiles summed at once
+  constexpr int slots_in_flight = tile.words_in_flight / chunk;
+  constexpr int flight = tile.slots() < slots_in_flight ? tile.slots() : slots_in_flight;
+  constexpr int slot_bytes = tile.batch_tiles * 512;
+  // Short chains of dependent products: each k-step of a slot has its own sums.
+  constexpr int sets = row_tiles * chunk <= 4 ? 2 : 1;
+  constexpr int items = tile.items(), item_count = tile.units * batch;
+  static_assert(tile.units % 8 == 0 && batch % chunk == 0 && tile.threads % word_units == 0);
+
+  extern __shared__ uint4 grid_shared[];
+  float* const partials = reinterpret_cast<float*>(grid_shared);
+  unsigned* const staged =
+      reinterpret_cast<unsigned*>(partials + tile.partial_buffers * tile.partial_floats(gates));
+  float* const bias = reinterpret_cast<float*>(staged + items * tile.threads);
+  float* const bias_apart = bias + row_tiles * 16;  // b_ih of a gate whose products stay apart
+  auto* const waiting_since = reinterpret_cast<std::uint64_t*>(bias_apart + tile.units);
+  unsigned* const launches_shared = reinterpret_cast<unsigned*>(waiting_since + tile.warps);
+  volatile unsigned* const kept = launches_shared + 1;  // high_mask
+  uint4* const shared_weights = reinterpret_cast<uint4*>(launches_shared + 4);
+
+  const GridJob& job = launch.jobs[blockIdx.y];
+  const int hidden = launch.hidden, steps = launch.steps, rows = job.rows;
+  const int thread = int(threadIdx.x), lane = thread % 32;
+  const int warp = __shfl_sync(~0u, thread / 32, 0);
+  const int first_unit = int(blockIdx.x) * tile.units;
+  const int slots = grid_slots(hidden, math);
+  char* const exchange = static_cast<char*>(job.exchange);
+  const std::size_t buffer_bytes = std::size_t(slots) * slot_bytes;
+
+  if (thread == 0) {
+    *launches_shared = *static_cast<const volatile unsigned*>(job.exchange);
+    *kept = high_mask;
+  }
+  __syncthreads();
+  const unsigned launches = *launches_shared;
+  char* const buffers = exchange + exchange_header_bytes + (launches & 1) * 2 * buffer_bytes;
+
+  // What a thread updates: item i is unit `unit` of the block in row `row`. Units beyond H are
+  // owned but not real: their h stays 0, and their words have readers.
+  struct Item {
+    int row, unit;
+    bool owned, real;
+  };
+  const auto item = [&](int i, int thread) {
+    constexpr int stride = tile.threads / word_units;  // words between items of one thread
+    const int word = thread / word_units;
+    Item it;
+    it.row = stride % batch == 0 ? word % batch : (word + i * stride) % batch;  // for every i alike
+    it.unit =
+        (stride % batch == 0 ? word / batch + i * (stride / batch) : (word + i * stride) / batch) *
+            word_units +
+        thread % word_units;
+    it.owned = thread + i * tile.threads < item_count && it.row < rows;
+    it.real = it.owned && first_unit + it.unit < hidden;
+    return it;
+  };
+  float h[items] = {}, c[items] = {}, x[items][gates] = {};
+#pragma unroll
+  for (int i = 0; i < items; ++i)
+    if (const Item it = item(i, thread); it.real) {
+      const std::int64_t place = std::int64_t{it.row} * hidden + first_unit + it.unit;
+      h[i] = to_f32(static_cast<const T*>(job.h_0)[place]);
+      if constexpr (Cell::has_c) c[i] = to_f32(static_cast<const T*>(job.c_0)[place]);
+    }
+
+  /// The first byte, in a buffer, of the word that this unit and row are in.
+  const auto word_at = [&](int unit, int row) {
+    return ((unit / slot_units * tile.batch_tiles + row / 8) * 32 + row % 8 * 4 +
+            unit / word_units % 4) *
+           16;
+  };
+  // Lanes with the units of one word stand side by side in one warp.
+  const auto publish = [&](int i, unsigned count) {
+    const unsigned tag = count >> 1 & 1;
+    if constexpr (sizeof(T) == 2) {
+      unsigned short* const to =
+          reinterpret_cast<unsigned short*>(staged + i * tile.threads) + warp * 64;
+      to[lane] = static_cast<unsigned short>(lane % word_units ? product_bits<math>(h[i])
+                                                               : tagged_bits<math>(h[i], tag));
+    } else {
+      (staged + i * tile.threads)[thread] =
+          lane % word_units ? product_bits<math>(h[i]) : tagged_bits<math>(h[i], tag);
+    }
+    __syncwarp();
+    const Item it = item(i, thread);
+    const int unit = first_unit + it.unit;
+    if (lane % word_units == 0 && it.owned && unit / slot_units < slots) {
+      const char* const from =
+          reinterpret_cast<const char*>(staged + i * tile.threads + warp * 32) +
+          lane * int(sizeof(T));
+      const uint4 word = *reinterpret_cast<const uint4*>(from);
+      store_word(buffers + (count & 1) * buffer_bytes + word_at(unit, it.row), word);
+    }
+  };
+#pragma unroll
+  for (int i = 0; i < items; ++i) publish(i, 2);
+#pragma unroll
+  for (int i = 0; i < items; ++i) {
+    const Item it = item(i, thread);
+    const int unit = first_unit + it.unit;
+    if (lane % word_units == 0 && thread + i * tile.threads < item_count &&
+        unit / slot_units < slots) {  // whatever this launch's batch
+      char* const next = exchange + exchange_header_bytes + (~launches & 1) * 2 * buffer_bytes;
+      store_word(next + word_at(unit, it.row), uint4{});
+      store_word(next + buffer_bytes + word_at(unit, it.row), uint4{});
+    }
+  }
+
+  const auto prefetch = [&](int step) {
+    const std::int64_t now = job.reverse ? steps - 1 - step : step;
+#pragma unroll
+    for (int i = 0; i < items; ++i)
+      if (const Item it = item(i, thread_anew()); it.real)
+#pragma unroll
+        for (int g = 0; g < gates; ++g) {
+          const float* const from = job.gates + now * job.gates_step + it.row * job.gates_row +
+                                    g * hidden + first_unit + it.unit;
+          x[i][g] = __ldcs(from);
+          // A step may be shorter than the way to device memory and back.
+          if (step + 1 < steps)
+            fetch_to_l2(from + (job.reverse ? -job.gates_step : job.gates_step));
+        }
+  };
+  prefetch(0);
+
+  // Slots of K of this warp. Blocks deal them out from different warps on, so that they do not all
+  // ask for the same words first.
+  const int share = (warp + int(blockIdx.x)) % tile.warps;
+  const int my_slots = slots / tile.warps + (share < slots % tile.warps);
+  const int first_slot = share * (slots / tile.warps) + min(share, slots % tile.warps);
+
+  uint4 register_weights[tile.register_slots][row_tiles][2];
+  {
+    const T* const weights = static_cast<const T*>(job.w_hh);
+    const bool wide =
+        hidden % word_units == 0 && reinterpret_cast<std::uintptr_t>(weights) % 16 == 0;
+    const auto word_of = [&](int i, int row) {
+      const int gate = row / tile.units, unit = first_unit + row % tile.units;
+      const bool there = gate < gates && unit < hidden && i < my_slots;
+      return weight_word<math>(weights, there ? std::int64_t{gate} * hidden + unit : -1,
+                               (first_slot + i) * slot_units + lane % 4 * word_units, hidden, wide);
+    };
+    // Both k-steps of a slot, in the order of the instruction's registers.
+    const auto fragments = [&](int i, int m, uint4(&a)[2]) {
+      const uint4 low = word_of(i, m * 16 + lane / 4), high = word_of(i, m * 16 + lane / 4 + 8);
+      a[0] = {low.x, high.x, low.y, high.y};
+      a[1] = {low.z, high.z, low.w, high.w};
+    };
+#pragma unroll 1
+    for (int i = 0; i < my_slots - tile.register_slots; ++i)
+#pragma unroll
+      for (int m = 0; m < row_tiles; ++m) {
+        uint4 a[2];
+        fragments(tile.register_slots + i, m, a);
+        uint4* const to = shared_weights + ((i * tile.warps + warp) * row_tiles + m) * 64 + lane;
+        to[0] = a[0], to[32] = a[1];
+      }
+#pragma unroll
+    for (int i = 0; i < tile.register_slots; ++i)
+#pragma unroll
+      for (int m = 0; m < row_tiles; ++m) fragments(i, m, register_weights[i][m]);
+  }
+  for (int row = thread; row < row_tiles * 16; row += tile.threads) {
+    const int gate = row / tile.units, unit = first_unit + row % tile.units;
+    const bool there = gate < gates && unit < hidden;
+    const int column = gate * hidden + unit;
+    const float b_ih = there && job.b_ih ? to_f32(static_cast<const T*>(job.b_ih)[column]) : 0.0f;
+    const float b_hh = there && job.b_hh ? to_f32(static_cast<const T*>(job.b_hh)[column]) : 0.0f;
+    const bool together = Cell::adds_products(gate);
+    bias[row] = b_hh + (together ? b_ih : 0.0f);
+    if (gate < gates && !together) bias_apart[row % tile.units] = b_ih;
+  }
+  __syncthreads();
+
+  const int row_limit = rows - lane / 4;  // this lane's words of tile j are real: 8 * j < row_limit
+  unsigned mark = clock_now();
+
+#pragma unroll 1
+  for (int step = 0; step < steps; ++step) {
+    const unsigned count = 2 + unsigned(step), tag = count >> 1 & 1;
+    const unsigned mask = math == Math::f32 ? *kept : high_mask;
+    float* const partial =
+        partials + (tile.partial_buffers > 1 ? (step & 1) * tile.partial_floats(gates) : 0);
+    // A look in vain costs a whole way to the L2 and back, so it pays to look a little later.
+    while (clock_now() - mark < unsigned(launch.first_look)) {
+    }
+    unsigned looks = 0;
+
+#pragma unroll 1
+    for (int first_tile = 0; first_tile < tile.batch_tiles; first_tile += chunk) {
+      const char* const source = buffers + (count & 1) * buffer_bytes + first_slot * slot_bytes +
+                                 first_tile * 512 + lane * 16;
+      const auto wanted = [&](int j) { return 8 * (first_tile + j) < row_limit; };
+      uint4 words[flight][chunk] = {};  // a lane without such a row multiplies whatever is here
+      const auto issue = [&](int i) {
+#pragma unroll
+        for (int j = 0; j < chunk; ++j)
+          load_word(words[i % flight][j], source + i * slot_bytes + j * 512, wanted(j));
+      };
+      const auto valid = [&](int i, int j) {
+        return ((words[i % flight][j].x ^ tag) & 1) == 0 || !wanted(j);
+      };
+      // Loads again whatever has not come of the slots in flight from i on: all at once, so that
+      // the waits for them are one.
+      const auto again = [&](int i) {
+#pragma unroll
+        for (int k = i; k < i + flight; ++k)
+          if (k < tile.slots() && k < my_slots) {
+#pragma unroll
+            for (int j = 0; j < chunk; ++j)
+              load_word(words[k % flight][j], source + k * slot_bytes + j * 512, !valid(k, j));
+          }
+      };
+
+#pragma unroll
+      for (int i = 0; i < flight; ++i)
+        if (i < my_slots) issue(i);
+
+      float sums[sets][row_tiles][chunk][4];
+#pragma unroll
+      for (int m = 0; m < row_tiles; ++m) {
+        const float low = warp == 0 ? bias[m * 16 + lane / 4] : 0.0f;
+        const float high = warp == 0 ? bias[m * 16 + lane / 4 + 8] : 0.0f;
+#pragma unroll
+        for (int j = 0; j < chunk; ++j) {
+          sums[0][m][j][0] = sums[0][m][j][1] = low;
+          sums[0][m][j][2] = sums[0][m][j][3] = high;
+          if constexpr (sets > 1)
+            sums[1][m][j][0] = sums[1][m][j][1] = sums[1][m][j][2] = sums[1][m][j][3] = 0;
+        }
+      }
+
+#pragma unroll
+      for (int i = 0; i < tile.slots(); ++i)
+        if (i < my_slots) {
+          const auto here = [&] {
+            bool all = true;
+#pragma unroll
+            for (int j = 0; j < chunk; ++j) all = all && valid(i, j);
+            return __all_sync(~0u, all);
+          };
+          const auto shared_word = [&](int m, int k) {
+            const int slot = (i - tile.register_slots) * tile.warps + warp;
+            return shared_weights[((slot * row_tiles + m) * 2 + k) * 32 + lane];
+          };
+          // Ahead of the wait, where registers allow.
+          constexpr bool ahead = row_tiles <= 3 && chunk <= 2;
+          uint4 early[row_tiles][2];
+          if (i >= tile.register_slots && ahead)
+#pragma unroll
+            for (int m = 0; m < row_tiles; ++m)
+              early[m][0] = shared_word(m, 0), early[m][1] = shared_word(m, 1);
+          while (!here()) {
+            look_again(launch, step, looks, waiting_since[warp]);
+            again(i);
+          }
+          // Neighbouring products belong to different sums.
+#pragma unroll
+          for (int k = 0; k < 2; ++k) {
+            HiddenPair<math> b[chunk];
+#pragma unroll
+            for (int j = 0; j < chunk; ++j) {
+              const uint4& word = words[i % flight][j];
+              b[j] = k ? HiddenPair<math>(word.z, word.w) : HiddenPair<math>(word.x, word.y);
+            }
+#pragma unroll
+            for (int m = 0; m < row_tiles; ++m) {
+              const WeightTile<math> a(i < tile.register_slots ? register_weights[i][m][k]
+                                       : ahead                 ? early[m][k]
+                                                               : shared_word(m, k),
+                                       mask);
+#pragma unroll
+              for (int j = 0; j < chunk; ++j)
+                add_product<math>(sums[sets > 1 ? k : 0][m][j], a, b[j]);
+            }
+          }
+          if (i + flight < tile.slots() && i + flight < my_slots) issue(i + flight);
+        }
+
+      float* const mine = partial + warp * (row_tiles * 16 * batch);
+#pragma unroll
+      for (int m = 0; m < row_tiles; ++m)
+#pragma unroll
+        for (int j = 0; j < chunk; ++j)
+#pragma unroll
+          for (int half = 0; half < 2; ++half) {
+            float2 sum{sums[0][m][j][2 * half], sums[0][m][j][2 * half + 1]};
+            if constexpr (sets > 1) {
+              sum.x += sums[1][m][j][2 * half];
+              sum.y += sums[1][m][j][2 * half + 1];
+            }
+            *reinterpret_cast<float2*>(
+                mine + partial_place<batch>(m * 16 + half * 8 + lane / 4,
+                                            8 * (first_tile + j) + lane % 4 * 2)) = sum;
+          }
+    }
+    __syncthreads();
+    mark = clock_now();
+
+    const bool last = step + 1 == steps;
+#pragma unroll
+    for (int i = 0; i < items; ++i) {
+      // Several items: no branch between them, so that their chains overlap. What a row beyond the
+      // batch gives goes nowhere.
+      constexpr bool always = items > 1 && item_count % tile.threads == 0;
+      if (const Item it = item(i, thread); always || it.owned) {
+        const float* const from = partial + partial_place<batch>(it.unit, it.row);
+        float a[gates] = {};
+#pragma unroll
+        for (int w = 0; w < tile.warps; ++w)
+#pragma unroll
+          for (int g = 0; g < gates; ++g)
+            a[g] += from[(w * row_tiles * 16 + g * tile.units) * batch];
+        float in[gates];
+#pragma unroll
+        for (int g = 0; g < gates; ++g)
+          in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
+        update_cell<Cell>(in, a, h[i], c[i], launch.activation);
+        if (!it.real) h[i] = 0;  // not NaN, where h is infinite
+      }
+    }
+    if (!last)
+#pragma unroll
+      for (int i = 0; i < items; ++i) publish(i, count + 1);
+    if constexpr (tile.partial_buffers == 1) __syncthreads();
+
+    const std::int64_t now = job.reverse ? steps - 1 - step : step;
+#pragma unroll
+    for (int i = 0; i < items; ++i)
+      if (const Item it = item(i, thread_anew()); it.real) {
+        const int unit = first_unit + it.unit;
+        if (job.y)
+          static_cast<T*>(job.y)[now * job.y_step + it.row * job.y_row + unit] = from_f32<T>(h[i]);
+        if (last) {
+          const std::int64_t place = std::int64_t{it.row} * hidden + unit;
+          for (void* const to : {job.h_n, job.h_next})
+            if (to) store<math>(to, place, h[i]);
+          if constexpr (Cell::has_c)
+            for (void* const to : {job.c_n, job.c_next})
+              if (to) store<math>(to, place, c[i]);
+        }
+      }
+    if (!last) prefetch(step + 1);
+  }
+  if (blockIdx.x == 0 && thread == 0) *static_cast<volatile unsigned*>(job.exchange) = launches + 1;
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,138 @@
+// Tiles of the grid kernel: what a block holds of a layer. Plain data, shared by the planner (host
+// only) and by the kernels, which are instantiated from these tables.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "impls/cells/cells.hpp"  // RNNBENCH_HOST_DEVICE
+#include "impls/cuda/persistent/shape.hpp"
+
+namespace rnnbench::persistent {
+
+RNNBENCH_HOST_DEVICE constexpr int element_bytes(Math math) {
+  return math == Math::f16 || math == Math::bf16 ? 2 : 4;
+}
+
+/// K goes by slots: 64 bytes of a row. A block's warps share them out.
+inline constexpr int slot_row_bytes = 64;
+
+struct GridTile {
+  int units;                // of a block: 8, 16 or 32
+  int batch_tiles;          // of 8 rows each: 1, 2, 4 or 8
+  int register_slots;       // of K, in each warp
+  int shared_slots = 0;     // of K, in each warp, whose weights lie in shared memory
+  int partial_buffers = 2;  // 1 takes less shared memory and one more barrier in each step
+
+  static constexpr int warps = 8;
+  static constexpr int threads = 32 * warps;
+  static constexpr int words_in_flight = 8;  // of h, for each lane
+
+  constexpr bool operator==(const GridTile&) const = default;
+
+  /// In one number, because nvcc takes no class types as template arguments of kernels.
+  constexpr std::uint64_t code() const {
+    std::uint64_t bits = 0;
+    for (const int field : {units, batch_tiles, register_slots, shared_slots, partial_buffers})
+      bits = bits << 8 | std::uint64_t(field);
+    return bits;
+  }
+  RNNBENCH_HOST_DEVICE static constexpr GridTile from_code(std::uint64_t bits) {
+    const auto field = [&](int place) { return int(bits >> 8 * (4 - place) & 255); };
+    return {field(0), field(1), field(2), field(3), field(4)};
+  }
+
+  RNNBENCH_HOST_DEVICE constexpr int rows() const { return 8 * batch_tiles; }
+  RNNBENCH_HOST_DEVICE constexpr int slots() const { return register_slots + shared_slots; }
+  /// Blocks of 16 rows of weights: a warp multiplies all of them.
+  RNNBENCH_HOST_DEVICE constexpr int row_tiles(int gates) const {
+    return (gates * units + 15) / 16;
+  }
+  /// Units times rows that a thread updates.
+  RNNBENCH_HOST_DEVICE constexpr int items() const {
+    return (units * rows() + threads - 1) / threads;
+  }
+
+  RNNBENCH_HOST_DEVICE constexpr std::size_t partial_floats(int gates) const {
+    return std::size_t(warps) * row_tiles(gates) * 128 * batch_tiles;
+  }
+  /// Partial sums, staged words of h, biases, what the warps' waits keep, four words, and the
+  /// weights of a layer with `slots` of K that registers do not hold.
+  RNNBENCH_HOST_DEVICE constexpr std::size_t shared_bytes(int gates, int slots) const {
+    const int of_a_warp = (slots + warps - 1) / warps - register_slots;
+    return 4 * partial_buffers * partial_floats(gates) + std::size_t(4) * items() * threads +
+           std::size_t(4) * (row_tiles(gates) * 16 + units) + 8 * warps + 16 +
+           std::size_t(16) * 64 * warps * (of_a_warp > 0 ? of_a_warp : 0) * row_tiles(gates);
+  }
+};
+
+RNNBENCH_HOST_DEVICE constexpr int grid_slots(int hidden, Math math) {
+  return (hidden * element_bytes(math) + slot_row_bytes - 1) / slot_row_bytes;
+}
+/// Blocks of one group. They cover whole slots, so that every word of h has a writer.
+constexpr int grid_blocks(int hidden, Math math, const GridTile& tile) {
+  return (grid_slots(hidden, math) * (slot_row_bytes / element_bytes(math)) + tile.units - 1) /
+         tile.units;
+}
+constexpr bool grid_holds(int hidden, Math math, const GridTile& tile) {
+  return grid_slots(hidden, math) <= GridTile::warps * tile.slots();
+}
+
+/// Of one group: a counter of launches, then two pairs of buffers of h.
+inline constexpr std::size_t exchange_header_bytes = 128;
+constexpr std::size_t exchange_bytes(int hidden, Math math, const GridTile& tile) {
+  return exchange_header_bytes + std::size_t{4} * grid_slots(hidden, math) * tile.batch_tiles * 512;
+}
+
+// Which tile for what: of 8 units where one row of the batch needs all SMs, of few rows where the
+// batch's slices fill the chip, of many where it takes all SMs to hold the weights. Weights that
+// registers do not hold lie in shared memory. Each one fits compute capability 9.0 without spills.
+// clang-format off
+inline constexpr std::array halves_tiles_1{
+    GridTile{16, 1, 8},
+    GridTile{16, 4, 8},
+};
+inline constexpr std::array halves_tiles_3{
+    GridTile{ 8, 1, 4},
+    GridTile{16, 1, 4, 4},
+    GridTile{16, 2, 4, 4},
+    GridTile{16, 4, 3, 5},
+};
+inline constexpr std::array halves_tiles_4{
+    GridTile{ 8, 1, 4},
+    GridTile{16, 1, 4, 4},
+    GridTile{16, 2, 3, 5},
+    GridTile{16, 4, 1, 5, 1},
+};
+inline constexpr std::array tf32_tiles_1{
+    GridTile{16, 1, 8, 8},
+    GridTile{16, 4, 8, 8},
+};
+inline constexpr std::array tf32_tiles_3{
+    GridTile{16, 1, 4, 8},
+    GridTile{16, 4, 2, 7, 1},
+};
+inline constexpr std::array tf32_tiles_4{
+    GridTile{16, 1, 3, 6},
+    GridTile{16, 2, 3, 6, 1},
+};
+inline constexpr auto f32_tiles_1 = tf32_tiles_1;
+inline constexpr auto f32_tiles_3 = tf32_tiles_3;
+inline constexpr auto f32_tiles_4 = tf32_tiles_4;
+// clang-format on
+
+inline std::span<const GridTile> grid_tiles(Math math, int gates) {
+  if (element_bytes(math) == 2) {
+    if (gates == 1) return halves_tiles_1;
+    if (gates == 3) return halves_tiles_3;
+    return halves_tiles_4;
+  }
+  const bool f32 = math == Math::f32;
+  if (gates == 1) return f32 ? f32_tiles_1 : tf32_tiles_1;
+  if (gates == 3) return f32 ? f32_tiles_3 : tf32_tiles_3;
+  return f32 ? f32_tiles_4 : tf32_tiles_4;
+}
+
+}  // namespace rnnbench::persistent

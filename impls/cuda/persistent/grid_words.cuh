@@ -1,0 +1,92 @@
+// Words of h that carry their own validity, and the wait for them.
+//
+// The word of 16 bytes that one thread publishes is one access. Bit 0 of it is the tag: (s >> 1) &
+// 1 where s counts publications of h, and the buffer is s & 1. What lies there before is h of s -
+// 2, whose tag differs. So whoever sees the tag has the values: no flag, fence or barrier.
+//
+// Bit 0 is the last bit of one value in four or eight, as the products read it; y and the state
+// stay whole. f16 and bf16: that value is rounded to the nearest one with that last bit. f32: it is
+// off by a unit in the last place in half of the steps, up or down by turns, 2^-24 on average where
+// 3xTF32 itself leaves out 2^-22. tf32: products do not read the bit. An infinity may become a NaN.
+#pragma once
+
+#include "impls/common/mma.cuh"
+#include "impls/cuda/persistent/grid_job.hpp"
+#include "impls/cuda/persistent/primitives.cuh"
+#include "impls/cuda/persistent/products.cuh"
+
+namespace rnnbench::persistent {
+
+/// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.
+__device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
+  std::uint64_t low = word.x | std::uint64_t{word.y} << 32;
+  std::uint64_t high = word.z | std::uint64_t{word.w} << 32;
+  asm volatile(
+      "{ .reg .pred p; .reg .b128 t; setp.ne.u32 p, %3, 0; mov.b128 t, {%0, %1};"
+      " @p ld.relaxed.gpu.global.b128 t, [%2]; mov.b128 {%0, %1}, t; }"
+      : "+l"(low), "+l"(high)
+      : "l"(from), "r"(unsigned(wanted)));
+  word.x = unsigned(low), word.y = unsigned(low >> 32);
+  word.z = unsigned(high), word.w = unsigned(high >> 32);
+}
+__device__ __forceinline__ void store_word(void* to, uint4 word) {
+  asm volatile(
+      "{ .reg .b128 t; mov.b128 t, {%1, %2}; st.relaxed.gpu.global.b128 [%0], t; }" ::"l"(to),
+      "l"(word.x | std::uint64_t{word.y} << 32), "l"(word.z | std::uint64_t{word.w} << 32)
+      : "memory");
+}
+
+/// The bits that products read for a value.
+template <Math math>
+__device__ __forceinline__ unsigned product_bits(float value) {
+  if constexpr (math == Math::f32)
+    return __float_as_uint(value);
+  else if constexpr (math == Math::tf32)
+    return round_to_tf32(value);
+  else if constexpr (math == Math::f16)
+    return __half_as_ushort(__float2half_rn(value));
+  else
+    return __bfloat16_as_ushort(__float2bfloat16_rn(value));
+}
+
+/// The same with bit 0 set to `tag`, to the nearest such value.
+template <Math math>
+__device__ __forceinline__ unsigned tagged_bits(float value, unsigned tag) {
+  if constexpr (element_bytes(math) == 2) {
+    // Of f32: the bit that becomes the last one. Where f16 is denormal it is not, but then the
+    // value is tiny.
+    constexpr int last = math == Math::f16 ? 13 : 16;
+    unsigned bits = __float_as_uint(value) - (tag << last) + (1u << last);
+    bits = (bits & ~((2u << last) - 1)) + (tag << last);
+    const bool finite = fabsf(value) < __uint_as_float(0x7f800000);
+    value = finite ? __uint_as_float(bits) : value;
+  }
+  return (product_bits<math>(value) & ~1u) | tag;
+}
+
+__device__ __forceinline__ unsigned clock_now() {
+  unsigned now;
+  asm volatile("mov.u32 %0, %%clock;" : "=r"(now));
+  return now;
+}
+
+/// Ends the launch, with a note, when a warp has waited for too long. Once for each look in vain.
+/// `since` is the warp's, in shared memory: registers are full of weights.
+__device__ __forceinline__ void look_again(const GridLaunch& launch, int step, unsigned& looks,
+                                           volatile std::uint64_t& since) {
+  if (++looks % 512) return;
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  if (looks == 512) since = now;
+  __syncwarp();
+  if (now < since + launch.limit_ns) return;
+  volatile std::uint32_t* const note = launch.note;
+  note[1] = static_cast<std::uint32_t>(Waits::grid);
+  note[2] = static_cast<std::uint32_t>(step);
+  note[3] = blockIdx.y * gridDim.x + blockIdx.x;
+  note[0] = 1;
+  __threadfence_system();
+  __trap();
+}
+
+}  // namespace rnnbench::persistent
