@@ -42,7 +42,7 @@ struct Launch {
   int steps;               // T
   Activation activation;   // of a cell with one gate
   std::uint64_t limit_ns;  // that a wait may take
-  std::uint32_t* note;     // 4 words that the host can read: who waited in vain; see primitives.cuh
+  std::uint32_t* note;     // 4 words that the host can read: who waited in vain; see waiting.cuh
 };
 
 /// Layers that wait on each other hand each value on with a tag of its step beside it.
