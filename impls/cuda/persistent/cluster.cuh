@@ -12,8 +12,8 @@
 // words of a value and the tag of its step: the reader looks at the data itself until it is there.
 //
 // What bounds it: a step's length is the chain products, sums, gates, hand-over (0.4 to 0.6 us of
-// it), and the tensor cores where a slice has many rows. Teaches: what stays on chip, and that waiting
-// for data is cheaper than waiting at a barrier.
+// it), and the tensor cores where a slice has many rows. Teaches: what stays on chip, and that
+// waiting for data is cheaper than waiting at a barrier.
 //
 // Why no buffer is overwritten too early. h of step t goes to buffer t & 1, last read by the
 // products of step t - 1. A block sends h of step t when it has h of step t - 1 of all blocks, and
