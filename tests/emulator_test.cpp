@@ -59,6 +59,11 @@ TEST_F(Emulator, RefusesWhatTheHardwareForbids) {
     shared()[0] = 0;
     barrier_expect(shared(), 16);
   });
+  refuses("there is no barrier where one is used", {.shared_bytes = 64}, [] {
+    const float value[4] = {};
+    if (thread_index.x == 0) store_async(in_block(16, 0), value, in_block(0, 0));
+    for (int k = 0; k < 200; ++k) meet_block();  // it arrives
+  });
   refuses("misaligned", {.shared_bytes = 64}, [] {
     const float value[4] = {};
     store_async(in_block(8, 0), value, in_block(0, 0));

@@ -198,6 +198,7 @@ void run_warp(Warp& warp) {
       thread_index = thread.index;
       block_index = {unsigned(thread.block->number), 0, 0};
       thread.fibre.enter();
+      current = nullptr;
       if (!gpu->trouble.empty()) return;
     }
   } while (warp.runnable && !in_order && !gpu->chance(8));
@@ -269,11 +270,16 @@ std::string launch(const Grid& grid, const Schedule& schedule,
   machine.state = schedule.seed;
   gpu = &machine;
   set_up();
-  while ((machine.left > 0 || !machine.pending.empty() || !machine.held.empty()) &&
-         machine.trouble.empty())
-    if (!go_on()) machine.trouble = "nothing goes on:" + who_waits();
-  if (machine.trouble.empty()) check_end();
-  gpu = nullptr, current = nullptr;
+  const auto more = [&] {
+    return machine.left > 0 || !machine.pending.empty() || !machine.held.empty();
+  };
+  try {
+    while (more() && machine.trouble.empty())
+      if (!go_on()) machine.trouble = "nothing goes on:" + who_waits();
+    if (machine.trouble.empty()) check_end();
+  } catch (const Failure&) {
+  }
+  gpu = nullptr;
   return machine.trouble;
 }
 

@@ -124,8 +124,11 @@ struct Machine {
   bool chance(unsigned of) { return random() % of == 0; }
 };
 
+/// Where no thread runs, ends the launch; the report is in `trouble`.
+struct Failure {};
+
 extern Machine* gpu;
-extern Thread* current;
+extern Thread* current;  // null where none runs
 
 void wake(Thread* thread);
 void wake(std::vector<Thread*>& waiting);

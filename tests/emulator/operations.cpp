@@ -66,9 +66,9 @@ void end_phase(Barrier& barrier) {
 
 void fail(const std::string& why) {
   gpu->trouble = why;
-  if (current)
-    gpu->trouble += " (block " + std::to_string(current->block->number) + ", thread " +
-                    std::to_string(current->index.x) + ")";
+  if (!current) throw Failure();
+  gpu->trouble += " (block " + std::to_string(current->block->number) + ", thread " +
+                  std::to_string(current->index.x) + ")";
   while (true) current->fibre.leave();
 }
 
