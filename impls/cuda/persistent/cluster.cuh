@@ -26,6 +26,7 @@
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
 #include "impls/cuda/persistent/shape.hpp"
+#include "impls/cuda/persistent/waiting.cuh"
 
 namespace rnnbench::persistent {
 
@@ -300,13 +301,12 @@ template <class Cell, int k_lane, Math math, bool inside>
 __global__ void __launch_bounds__(half_threads*(inside ? 2 : 1), 1)
     persistent_cluster(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-  extern __shared__ __align__(16) float memory[];
+  RNNBENCH_DYNAMIC_SHARED(memory);
   auto* const whole = reinterpret_cast<std::uint64_t*>(memory);  // h of an even or odd step is
-  int blocks;
-  asm volatile("mov.u32 %0, %%cluster_nctarank;" : "=r"(blocks));
-  const int rank = cluster_rank(), first = rank * launch.units, thread = int(threadIdx.x);
+  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * launch.units;
+  const int thread = int(threadIdx.x);
   // In shared memory: in registers it would take those of the weights.
-  __shared__ Chain chain;
+  RNNBENCH_SHARED(Chain, chain);
   if (thread == 0) chain = launch.chains[blockIdx.x / blocks];
   __syncthreads();
   const Layout at = layout(Cell::gates, k_lane, chain.rows, inside);

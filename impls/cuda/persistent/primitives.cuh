@@ -1,4 +1,5 @@
-// Waiting, and writing into the shared memory of other blocks of a cluster: CC 9.0.
+// What the persistent cluster kernel asks of the hardware, an instruction or so each: CC 9.0. The
+// CPU tests have a file of their own in its place (tests/emulator/cuda).
 #pragma once
 
 #include <cuda_runtime.h>
@@ -6,40 +7,24 @@
 #include <cstdint>
 
 #include "impls/common/bulk_copy.cuh"
-#include "impls/cuda/persistent/job.hpp"
 
 namespace rnnbench::persistent {
 
-/// Ends a wait that takes longer than it ever should: a hang would take the machine with it. Leaves
-/// a note for the host, and the launch fails. Returns when the wait began, which is asked for
-/// again.
-inline __device__ __noinline__ std::uint64_t check_wait(std::uint64_t began, std::uint64_t limit,
-                                                        std::uint32_t* note, Waits what, int step) {
+/// Declare what lies in the block's shared memory: `name` as all that a launch asked for, and as
+/// one T. Functions would do, but code came out otherwise, with a register spilled.
+#define RNNBENCH_DYNAMIC_SHARED(name) extern __shared__ __align__(16) float name[]
+#define RNNBENCH_SHARED(T, name) __shared__ T name
+
+__device__ __forceinline__ int cluster_blocks() {
+  int blocks;
+  asm volatile("mov.u32 %0, %%cluster_nctarank;" : "=r"(blocks));
+  return blocks;
+}
+__device__ __forceinline__ std::uint64_t nanoseconds() {
   std::uint64_t now;
   asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-  if (began == 0) return now;
-  if (now - began < limit) return began;
-  note[1] = static_cast<std::uint32_t>(what);
-  note[2] = static_cast<std::uint32_t>(step);
-  note[3] = blockIdx.x;
-  note[0] = 1;
-  __threadfence_system();
-  __trap();
-  return began;
+  return now;
 }
-
-class Watchdog {
- public:
-  /// Once for each look in vain.
-  __device__ __forceinline__ void look(const Launch& launch, Waits what, int step) {
-    if ((++looks_ & 0xff) == 0)
-      began_ = check_wait(began_, launch.limit_ns, launch.note, what, step);
-  }
-
- private:
-  std::uint32_t looks_ = 0;
-  std::uint64_t began_ = 0;
-};
 
 /// Until the phase of that parity has ended. What other blocks of the cluster wrote before they
 /// ended it is seen after.
@@ -54,13 +39,6 @@ __device__ __forceinline__ bool phase_ended(std::uint64_t* barrier, int parity) 
       : "memory");
   return done;
 }
-__device__ __forceinline__ void wait(std::uint64_t* barrier, int parity, const Launch& launch,
-                                     Waits what, int step) {
-  if (phase_ended(barrier, parity)) return;
-  Watchdog watchdog;
-  while (!phase_ended(barrier, parity)) watchdog.look(launch, what, step);
-}
-
 /// Where an address of this block's shared memory lies in that of block `rank`.
 __device__ __forceinline__ std::uint32_t in_block(std::uint32_t address, int rank) {
   std::uint32_t remote;
@@ -86,17 +64,7 @@ __device__ __forceinline__ void arrive(int id, int threads) {
   asm volatile("barrier.cta.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-// Values with the tag of their step: one access each, so that whoever sees the tag sees the value,
-// and no fence or flag is needed between the layers.
-__device__ __forceinline__ std::uint64_t tagged(float value, std::uint32_t tag) {
-  return std::uint64_t{tag} << 32 | __float_as_uint(value);
-}
-__device__ __forceinline__ std::uint32_t tag_of(std::uint64_t word) {
-  return static_cast<std::uint32_t>(word >> 32);
-}
-__device__ __forceinline__ float value_of(std::uint64_t word) {
-  return __uint_as_float(static_cast<std::uint32_t>(word));
-}
+/// Two words of 8 bytes each, each one access.
 struct TaggedPair {
   std::uint64_t first, second;
 };

@@ -1,0 +1,60 @@
+// Waiting for other blocks: for phases, and for tagged words of device memory.
+#pragma once
+
+#include <cstdint>
+
+#include "impls/cuda/persistent/job.hpp"
+#include "impls/cuda/persistent/primitives.cuh"
+
+namespace rnnbench::persistent {
+
+/// Ends a wait that takes longer than it ever should: a hang would take the machine with it. Leaves
+/// a note for the host, and the launch fails. Returns when the wait began, which is asked for
+/// again.
+inline __device__ __noinline__ std::uint64_t check_wait(std::uint64_t began, std::uint64_t limit,
+                                                        std::uint32_t* note, Waits what, int step) {
+  const std::uint64_t now = nanoseconds();
+  if (began == 0) return now;
+  if (now - began < limit) return began;
+  note[1] = static_cast<std::uint32_t>(what);
+  note[2] = static_cast<std::uint32_t>(step);
+  note[3] = blockIdx.x;
+  note[0] = 1;
+  __threadfence_system();
+  __trap();
+  return began;
+}
+
+class Watchdog {
+ public:
+  /// Once for each look in vain.
+  __device__ __forceinline__ void look(const Launch& launch, Waits what, int step) {
+    if ((++looks_ & 0xff) == 0)
+      began_ = check_wait(began_, launch.limit_ns, launch.note, what, step);
+  }
+
+ private:
+  std::uint32_t looks_ = 0;
+  std::uint64_t began_ = 0;
+};
+
+__device__ __forceinline__ void wait(std::uint64_t* barrier, int parity, const Launch& launch,
+                                     Waits what, int step) {
+  if (phase_ended(barrier, parity)) return;
+  Watchdog watchdog;
+  while (!phase_ended(barrier, parity)) watchdog.look(launch, what, step);
+}
+
+// Values with the tag of their step: one access each, so that whoever sees the tag sees the value,
+// and no fence or flag is needed between the layers.
+__device__ __forceinline__ std::uint64_t tagged(float value, std::uint32_t tag) {
+  return std::uint64_t{tag} << 32 | __float_as_uint(value);
+}
+__device__ __forceinline__ std::uint32_t tag_of(std::uint64_t word) {
+  return static_cast<std::uint32_t>(word >> 32);
+}
+__device__ __forceinline__ float value_of(std::uint64_t word) {
+  return __uint_as_float(static_cast<std::uint32_t>(word));
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,229 @@
+#include "tests/emulator/stack.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+
+#include "harness/error.hpp"
+#include "tests/emulator/kernels.hpp"
+#include "tests/emulator/stored.hpp"
+
+namespace rnnbench::persistent {
+namespace {
+
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+const char* name(Math math) {
+  static const char* const names[] = {"f32", "tf32", "f16", "bf16"};
+  return names[int(math)];
+}
+
+DeviceInfo h200() {
+  DeviceInfo device;
+  device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
+  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024;
+  return device;
+}
+
+/// As the planner would have it.
+Plan plan_of(const Case& what) {
+  Problem p;
+  p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = what.input;
+  p.hidden = what.hidden;
+  (what.form == Form::wavefront ? p.layers : p.directions) = what.parts;
+  for (const Plan& plan : plans(p, h200())) {
+    const std::string config = plan.config();
+    if (plan.form == what.form)
+      return plan_named(config.substr(0, config.rfind('s') + 1) + std::to_string(what.slices), p,
+                        h200());
+  }
+  throw Error("no plan of that form");
+}
+
+}  // namespace
+
+std::string name(const Case& of) {
+  static const char* const cells[] = {"rnn_tanh", "rnn_relu", "gru", "lstm"};
+  static const char* const forms[] = {"wavefront", "inside", "hoisted"};
+  return std::string(cells[int(of.cell)]) + " " + name(of.math) + " " + forms[int(of.form)] +
+         " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " I " +
+         std::to_string(of.input) + " T " + std::to_string(of.steps) + " parts " +
+         std::to_string(of.parts) + " slices " + std::to_string(of.slices) +
+         (of.reverse ? " reverse" : "") + (of.biases ? "" : " no bias") +
+         (of.stateful ? " stateful" : "");
+}
+
+Stack::Stack(const Case& what, int launches)
+    : case_(what), launches_(launches), gates_(gates(what.cell)), plan_(plan_of(what)) {
+  std::mt19937 random(unsigned(what.rows * 1000 + what.hidden * 10 + what.steps));
+  const auto values = [&](int count, double size) {
+    std::vector<float> made(static_cast<std::size_t>(count));
+    for (float& value : made) value = float((double(random()) / 0x1p31 - 1) * size);
+    return StoredTensor(what.math, made).values();
+  };
+  const int h = what.hidden, g = gates_;
+  for (int part = 0; part < what.parts; ++part) {
+    const int in = what.form == Form::wavefront && part > 0 ? h : what.input;
+    const double size = 1.5 / std::sqrt(double(h)), input_size = 1.5 / std::sqrt(double(in));
+    parts_.push_back({values(g * h * in, input_size), values(g * h * h, size),
+                      values(what.biases ? g * h : 0, 0.5), values(what.biases ? g * h : 0, 0.5),
+                      values(what.rows * h, 1), values(what.rows * h, 1)});
+  }
+  const bool hoisted = what.form == Form::hoisted;
+  width_ = hoisted ? what.parts * g * h : what.input;
+  input_row_ = width_ + 3, input_step_ = what.rows * input_row_ + 5;
+  for (int launch = 0; launch < launches; ++launch) {
+    std::vector<float> input(std::size_t(what.steps * input_step_), nan);
+    for (int t = 0; t < what.steps; ++t)
+      for (int b = 0; b < what.rows; ++b) {
+        std::vector<float> row = values(width_, 1);
+        std::copy(row.begin(), row.end(), input.begin() + t * input_step_ + b * input_row_);
+      }
+    inputs_.push_back(input);
+  }
+  run_plain();
+}
+
+/// Everything that a run's chains point to.
+struct Stack::Memory {
+  Memory(const Case& what, const Plan& plan, int steps_times_row)
+      : y(what.math, std::vector<float>(std::size_t(steps_times_row), untouched)) {
+    const std::size_t width = std::size_t(plan.cluster * plan.units);
+    const std::size_t states = std::size_t(what.rows * what.hidden);
+    for (int part = 0; part < what.parts; ++part) {
+      h_n.emplace_back(what.math, std::vector<float>(states, untouched));
+      c_n.emplace_back(what.math, std::vector<float>(states, untouched));
+      between.emplace_back(std::size_t(what.steps * what.rows) * width, 0);
+    }
+    epochs.assign(std::size_t(what.slices), 0);
+  }
+  StoredTensor y;
+  std::vector<StoredTensor> w_ih, w_hh, b_ih, b_hh, h_0, c_0, h_n, c_n;
+  std::vector<std::vector<std::uint64_t>> between;
+  std::vector<std::uint32_t> epochs;
+  std::unique_ptr<StoredTensor> x;
+  std::vector<float> gates;
+  std::vector<Chain> chains;
+  std::uint32_t note[4] = {};
+};
+
+Launch Stack::launch_of(int number, Memory& m) const {
+  const Case& c = case_;
+  const int h = c.hidden, words = plan_.cluster * plan_.units;
+  if (c.form == Form::hoisted)
+    m.gates = inputs_[std::size_t(number)];
+  else
+    m.x = std::make_unique<StoredTensor>(c.math, inputs_[std::size_t(number)]);
+  m.chains.clear();
+  for (int part = 0; part < c.parts; ++part)
+    for (int slice = 0; slice < c.slices; ++slice) {
+      const auto k = std::size_t(part);
+      const std::int64_t first = first_row_of(c.rows, c.slices, slice), state = first * h;
+      Chain chain;
+      chain.rows = rows_of(c.rows, c.slices, slice);
+      chain.w_hh = m.w_hh[k].at(0);
+      if (c.form != Form::hoisted) chain.w_ih = m.w_ih[k].at(0);
+      if (c.biases) chain.b_ih = m.b_ih[k].at(0), chain.b_hh = m.b_hh[k].at(0);
+      chain.h_0 = m.h_0[k].at(state);
+      chain.h_n = m.h_n[k].at(state);
+      if (c.stateful) chain.h_next = m.h_0[k].at(state);
+      if (c.cell == Cell::lstm) {
+        chain.c_0 = m.c_0[k].at(state), chain.c_n = m.c_n[k].at(state);
+        if (c.stateful) chain.c_next = m.c_0[k].at(state);
+      }
+      chain.input_step = input_step_, chain.input_row = input_row_;
+      chain.x_width = c.input;
+      const bool wavefront = c.form == Form::wavefront;
+      if (c.form == Form::hoisted) {
+        chain.gates = m.gates.data() + first * input_row_ + part * gates_ * h;
+      } else if (!wavefront || part == 0) {
+        chain.x = m.x->at(first * input_row_);
+      }
+      chain.reverse = reverse(part);
+      if (wavefront) {
+        chain.epoch = &m.epochs[std::size_t(slice)];
+        chain.ends_epoch = part == c.parts - 1;
+        const std::int64_t place = first * c.steps * words;
+        if (part > 0) {
+          chain.x_width = h;
+          chain.below = m.between[k - 1].data() + place;
+          chain.input_row = words, chain.input_step = chain.rows * words;
+        }
+        if (part < c.parts - 1) chain.above = m.between[k].data() + place;
+      }
+      if (!wavefront || part == c.parts - 1) {
+        chain.y_row = y_row(), chain.y_step = y_step();
+        chain.y = m.y.at(first * y_row() + (wavefront ? 0 : part * h));
+      }
+      m.chains.push_back(chain);
+    }
+  Launch launch{};
+  launch.chains = m.chains.data();
+  launch.hidden = h, launch.units = plan_.units, launch.steps = c.steps;
+  launch.activation = c.cell == Cell::rnn_relu ? Activation::relu : Activation::tanh;
+  launch.limit_ns = ~std::uint64_t{0};
+  launch.note = m.note;
+  return launch;
+}
+
+std::unique_ptr<Stack::Memory> Stack::make_memory() const {
+  auto memory = std::make_unique<Memory>(case_, plan_, case_.steps * y_step());
+  const Math math = case_.math;
+  for (const Part& part : parts_) {
+    memory->w_ih.emplace_back(math, part.w_ih), memory->w_hh.emplace_back(math, part.w_hh);
+    memory->b_ih.emplace_back(math, part.b_ih), memory->b_hh.emplace_back(math, part.b_hh);
+    memory->h_0.emplace_back(math, part.h_0), memory->c_0.emplace_back(math, part.c_0);
+  }
+  return memory;
+}
+
+std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, int clusters) const {
+  const KernelFunction kernel = kernel_of(case_.math, gates_, plan_.k_lane, plan_.inside());
+  const Layout at = layout(gates_, plan_.k_lane, plan_.rows, plan_.inside());
+  emulator::Grid grid;
+  grid.clusters = clusters, grid.blocks = plan_.cluster;
+  grid.threads = half_threads * (plan_.inside() ? 2 : 1);
+  grid.shared_bytes = std::size_t(at.floats) * sizeof(float);
+  return emulator::launch(grid, schedule, [&] { kernel(what); });
+}
+
+std::string Stack::top_alone(std::uint64_t limit_ns, std::uint32_t (&note)[4]) const {
+  const auto memory = make_memory();
+  Launch what = launch_of(0, *memory);
+  what.chains += case_.parts - 1;
+  what.limit_ns = limit_ns, what.note = note;
+  return run({emulator::Schedule::Kind::random, 1}, what, 1);
+}
+
+Results Stack::on_gpu(const emulator::Schedule& schedule) const {
+  const Case& c = case_;
+  const auto memory = make_memory();
+  Results results;
+  for (int number = 0; number < launches_; ++number) {
+    const Launch what = launch_of(number, *memory);
+    emulator::Schedule next = schedule;
+    next.seed += unsigned(number) * 7919;
+    results.trouble = run(next, what, c.parts * c.slices);
+    if (!results.trouble.empty()) return results;
+    // Rows of y one after another; what lies between must be as it was.
+    const std::vector<float> all = memory->y.values();
+    std::vector<float> y;
+    for (int k = 0; k < int(all.size()); ++k) {
+      const int in_step = k % y_step();
+      if (in_step < c.rows * y_row() && in_step % y_row() < y_width())
+        y.push_back(all[std::size_t(k)]);
+      else if (all[std::size_t(k)] != untouched)
+        results.trouble = "wrote between the rows of y";
+    }
+    results.tensors.push_back(y);
+    for (int part = 0; part < c.parts; ++part) {
+      results.tensors.push_back(memory->h_n[std::size_t(part)].values());
+      results.tensors.push_back(memory->c_n[std::size_t(part)].values());
+    }
+  }
+  return results;
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,140 @@
+// The source of the persistent cluster kernel on an emulated GPU, against a plain loop, under many
+// schedules. See emulator/gpu.hpp for what is emulated.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <tuple>
+
+#include "impls/cuda/persistent/waiting.cuh"
+#include "tests/emulator/stack.hpp"
+
+namespace rnnbench::persistent {
+namespace {
+
+using emulator::Schedule;
+
+/// Where formats round, a value near the middle between two may go to the other than the plain
+/// loop's, which later steps see.
+constexpr double tolerance[] = {2e-6, 1e-3, 1e-3, 4e-3};  // by Math
+
+/// Beyond what storing the result costs; the same values in the order of results.
+double largest_error(const Results& got, const std::vector<std::vector<double>>& want, Math math) {
+  const int bits = math == Math::f16 ? 11 : math == Math::bf16 ? 8 : 24;
+  double worst = 0;
+  for (std::size_t k = 0; k < want.size(); ++k)
+    for (std::size_t i = 0; i < want[k].size(); ++i) {
+      const double stored = std::ldexp(std::abs(want[k][i]), -bits);
+      const double error = std::abs(double(got.tensors[k][i]) - want[k][i]) - stored;
+      if (!(error <= worst)) worst = std::isnan(error) ? HUGE_VAL : error;
+    }
+  return worst;
+}
+
+/// Two launches, whose results are right, and the same bits under every schedule.
+void check(const Case& what, const std::vector<Schedule>& schedules) {
+  SCOPED_TRACE(name(what));
+  const Stack stack(what);
+  Results first;
+  for (const Schedule& schedule : schedules) {
+    SCOPED_TRACE(emulator::name(schedule));
+    const Results got = stack.on_gpu(schedule);
+    ASSERT_EQ(got.trouble, "");
+    if (first.tensors.empty()) first = got;
+    EXPECT_TRUE(got == first) << "other bits than under the first schedule";
+  }
+  EXPECT_LE(largest_error(first, stack.plain(), what.math), tolerance[int(what.math)]);
+}
+
+template <class Test>
+class Emulated : public Test {
+  void SetUp() override {
+    if (!emulator::works()) GTEST_SKIP() << "the thread sanitizer knows no fibres";
+  }
+};
+using PersistentEmulatedKernel = Emulated<testing::Test>;
+using PersistentEmulated = Emulated<testing::TestWithParam<std::tuple<Form, Cell>>>;
+
+TEST_P(PersistentEmulated, AgreesWithAPlainLoop) {
+  const auto [form, cell] = GetParam();
+  const int rows[] = {1, 3, 8, 9, 11, 16, 20}, hidden[] = {7, 33, 16, 64}, steps[] = {5, 2, 3, 1};
+  unsigned n = 0;
+  for (const Math math : {Math::f32, Math::tf32, Math::f16, Math::bf16})
+    for (int k = 0; k < (form == Form::hoisted ? 7 : 6); ++k, ++n) {
+      Case what{.cell = cell, .math = math, .form = form};
+      what.rows = rows[k], what.hidden = hidden[(k + n / 6) % 4], what.steps = steps[n * 5 / 3 % 4];
+      what.input = n % 3 ? 13 : 40;
+      what.reverse = form != Form::wavefront && n % 2;
+      what.biases = n % 5 != 3, what.stateful = n % 4 != 2;
+      if (form == Form::wavefront) what.parts = what.hidden < 64 && n % 3 == 0 ? 3 : 2;
+      check(what, {{emulator::all_kinds[n % 6], n}, {emulator::all_kinds[(n / 6 + 1) % 6], n + 1}});
+    }
+}
+
+std::string parameter_name(const testing::TestParamInfo<std::tuple<Form, Cell>>& info) {
+  static const char* const forms[] = {"Wavefront", "Inside", "Hoisted"};
+  static const char* const cells[] = {"RnnTanh", "RnnRelu", "Gru", "Lstm"};
+  return std::string(forms[int(std::get<0>(info.param))]) + cells[int(std::get<1>(info.param))];
+}
+INSTANTIATE_TEST_SUITE_P(Forms, PersistentEmulated,
+                         testing::Combine(testing::Values(Form::hoisted, Form::inside,
+                                                          Form::wavefront),
+                                          testing::Values(Cell::rnn_tanh, Cell::gru, Cell::lstm)),
+                         parameter_name);
+
+TEST_F(PersistentEmulatedKernel, SlicesAndDirectionsShareALaunch) {
+  const std::vector<Schedule> two{{Schedule::Kind::random, 5}, {Schedule::Kind::slow_block, 6}};
+  check({.form = Form::hoisted, .rows = 19, .hidden = 20, .parts = 2, .slices = 2}, two);
+  check(
+      {.cell = Cell::lstm, .form = Form::inside, .rows = 5, .hidden = 20, .parts = 2, .slices = 3},
+      two);
+  check({.math = Math::tf32,
+         .form = Form::wavefront,
+         .rows = 7,
+         .hidden = 20,
+         .parts = 2,
+         .slices = 2},
+        two);
+}
+
+/// Those that keep twice as many weights, for hidden sizes or inputs above 128.
+TEST_F(PersistentEmulatedKernel, WideOnesAgreeToo) {
+  const auto check_wide = [](Case what) {
+    what.rows = 3, what.steps = 2;
+    check(what, {{Schedule::Kind::random, 7}});
+  };
+  for (const Cell cell : {Cell::rnn_relu, Cell::gru, Cell::lstm})
+    for (const Math math : {Math::f32, Math::tf32, Math::bf16})
+      check_wide({.cell = cell, .math = math, .form = Form::inside, .input = 200});
+  check_wide({.math = Math::f32, .form = Form::hoisted, .hidden = 130});
+  check_wide({.cell = Cell::lstm, .math = Math::f16, .form = Form::inside, .hidden = 130});
+  check_wide({.form = Form::wavefront, .hidden = 33, .input = 131, .parts = 2});
+}
+
+TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
+  std::vector<Schedule> schedules;
+  for (const Schedule::Kind kind : emulator::all_kinds)
+    for (std::uint32_t seed = 1; seed <= 2; ++seed) schedules.push_back({kind, seed});
+  check({.form = Form::hoisted, .rows = 9, .hidden = 33, .steps = 5}, schedules);
+  check({.form = Form::inside, .rows = 3, .hidden = 33, .steps = 6}, schedules);
+  check({.cell = Cell::rnn_tanh, .form = Form::wavefront, .rows = 3, .steps = 4, .parts = 3},
+        schedules);
+}
+
+/// Who waits in vain says so, and the launch fails: what the host's report is made of.
+TEST_F(PersistentEmulatedKernel, AWaitThatTakesTooLongLeavesANote) {
+  const Stack stack({.form = Form::wavefront, .rows = 3, .parts = 2});
+  std::uint32_t note[4] = {};
+  const std::string trouble = stack.top_alone(1000, note);
+  EXPECT_EQ(trouble.rfind("trap", 0), 0U) << trouble;
+  EXPECT_EQ(note[0], 1U);
+  EXPECT_EQ(note[1], std::uint32_t(Waits::below));
+  EXPECT_EQ(note[2], 0U);
+  // And where its limit is far, the emulator gives up.
+  const std::string given_up = stack.top_alone(~std::uint64_t{0}, note);
+  EXPECT_NE(given_up.find("block 1: "), std::string::npos) << given_up;
+  EXPECT_NE(given_up.find("wait for a word of device memory to change"), std::string::npos);
+  EXPECT_NE(given_up.find("wait for meeting 3, 256 of 512 threads there"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace rnnbench::persistent
