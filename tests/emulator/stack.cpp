@@ -23,7 +23,7 @@ const char* name(Math math) {
 DeviceInfo h200() {
   DeviceInfo device;
   device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
-  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024;
+  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024 + 65536 * 4;
   return device;
 }
 

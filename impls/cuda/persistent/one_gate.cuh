@@ -1,6 +1,8 @@
 // A cell with one gate, whose activation is known at run time: half as many kernels.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include "impls/cells/cells.hpp"
 #include "impls/cuda/persistent/job.hpp"
 
