@@ -1,5 +1,5 @@
 // What cuda:auto takes, by the models: times as measured on an H200 (reports/results/h200).
-#include "impls/cuda/auto_plan.hpp"
+#include "impls/cuda/auto/plan.hpp"
 
 #include <gtest/gtest.h>
 

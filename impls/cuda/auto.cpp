@@ -1,11 +1,11 @@
 // Auto: whichever of this project's own implementations should be fastest for the problem, by their
-// planners' predictions (auto_plan.cpp), or as `rnnbench tune` found. Never a peer.
+// planners' predictions (auto/plan.cpp), or as `rnnbench tune` found. Never a peer.
 #include <cmath>
 
 #include "harness/impl.hpp"
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/cuda_check.cuh"
-#include "impls/cuda/auto_plan.hpp"
+#include "impls/cuda/auto/plan.hpp"
 
 namespace rnnbench {
 namespace {

@@ -1,4 +1,4 @@
-#include "impls/cuda/auto_plan.hpp"
+#include "impls/cuda/auto/plan.hpp"
 
 #include <algorithm>
 #include <limits>
