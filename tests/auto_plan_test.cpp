@@ -1,7 +1,7 @@
 // What cuda:auto takes, by the models: times as measured on an H200 (reports/results/h200).
-#include "impls/cuda/auto/plan.hpp"
-
 #include <gtest/gtest.h>
+
+#include "impls/cuda/auto/plan.hpp"
 
 namespace rnnbench::automatic {
 namespace {
