@@ -1,5 +1,5 @@
 // The cost model of the grid strategy: three terms fitted to thirteen kernels on an H200 (f16 and
-// tf32, B 1 to 64, H 512 to 2048), of which none is more than 10 % off.
+// tf32, B 1 to 64, H 512 to 2048), of which none is more than 12 % off.
 #include "impls/cuda/persistent/grid_plan.hpp"
 
 #include <algorithm>
