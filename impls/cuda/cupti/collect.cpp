@@ -253,7 +253,7 @@ class Collector {
   /// What is left, without the timeline's part where it has one.
   double before_timeline() const {
     const double left = budget_.left();
-    return left - (request_.timeline && left > 4 * pace_ * timeline_s ? for_timeline() : 0);
+    return left - (request_.timeline && left > 3 * pace_ * timeline_s ? for_timeline() : 0);
   }
 
   double for_timeline() const { return pace_ * timeline_s + forward_s_; }

@@ -26,8 +26,10 @@ class Budget {
 };
 
 /// Estimates from an H200 with CUDA 13.0, for deciding beforehand; what it took decides after.
-inline constexpr double session_s = 0.2;   // enabling, configuring and decoding of ranges
-inline constexpr double timeline_s = 0.4;  // sampling one forward, with its set-up
+inline constexpr double session_s = 0.2;  // enabling, configuring and decoding of ranges
+/// Sampling one forward, with its set-up: usually 0.4. Nothing comes after it that could give back
+/// what it takes longer, and 0.6 and more was seen beside other work.
+inline constexpr double timeline_s = 0.7;
 /// `calls` of a forward in each pass, of which the last counts: starting a pass takes 5 to 8 MB of
 /// the L2, which a second call has back.
 double region_cost(int passes, double forward_s, int calls);
