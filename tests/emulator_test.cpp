@@ -88,17 +88,19 @@ TEST_F(Emulator, RefusesWhatTheHardwareForbids) {
 TEST_F(Emulator, StoresArriveInAnyOrder) {
   std::set<std::vector<int>> orders;
   for (std::uint32_t seed = 1; seed <= 40; ++seed) {
-    std::uint64_t words[2] = {};
+    Word words[2] = {}, one{};
+    one[7] = std::byte{1};
+    const auto look = [&](int k) { return int(load_relaxed(&words[k]) == one); };
     std::vector<int> seen;
     const std::string trouble = run(
         {.threads = 64},
         [&] {
           if (thread_index.x == 0) {
-            store_relaxed(&words[0], 1), store_relaxed(&words[1], 1);
+            store_relaxed(&words[0], one), store_relaxed(&words[1], one);
           } else if (thread_index.x == 32) {
-            while (load_relaxed(&words[0]) + load_relaxed(&words[1]) == 0) {
+            while (look(0) + look(1) == 0) {
             }
-            seen = {int(load_relaxed(&words[0])), int(load_relaxed(&words[1]))};
+            seen = {look(0), look(1)};
           }
         },
         Schedule::Kind::random, seed);
@@ -106,6 +108,25 @@ TEST_F(Emulator, StoresArriveInAnyOrder) {
     orders.insert(seen);
   }
   EXPECT_TRUE(orders.count({0, 1}) && orders.count({1, 0}));
+}
+
+/// Copies beside the arithmetic are made when they are waited for, group by group.
+TEST_F(Emulator, CopiesAreThereWhenTheyAreWaitedFor) {
+  const int from[2] = {5, 6};
+  std::vector<int> seen;
+  const std::string trouble = run({.shared_bytes = 16}, [&] {
+    int* const to = static_cast<int*>(dynamic_shared());
+    if (thread_index.x > 0) return;
+    to[0] = to[1] = 0;
+    for (int k = 0; k < 2; ++k) copy_async(&to[k], &from[k], 4), copies_commit();
+    seen = {to[0], to[1]};
+    for (const std::size_t pending : {1, 0}) {
+      copies_wait(pending);
+      seen.insert(seen.end(), {to[0], to[1]});
+    }
+  });
+  EXPECT_EQ(trouble, "");
+  EXPECT_EQ(seen, (std::vector<int>{0, 0, 5, 0, 5, 6}));
 }
 
 /// Fragments by the tables of the PTX manual, written out for each lane.

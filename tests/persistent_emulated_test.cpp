@@ -31,7 +31,7 @@ double largest_error(const Results& got, const std::vector<std::vector<double>>&
 }
 
 /// Two launches, whose results are right, and the same bits under every schedule.
-void check(const Case& what, const std::vector<Schedule>& schedules) {
+void check(const Case& what, const std::vector<Schedule>& schedules, double worse = 1) {
   SCOPED_TRACE(name(what));
   const Stack stack(what);
   Results first;
@@ -42,7 +42,7 @@ void check(const Case& what, const std::vector<Schedule>& schedules) {
     if (first.tensors.empty()) first = got;
     EXPECT_TRUE(got == first) << "other bits than under the first schedule";
   }
-  EXPECT_LE(largest_error(first, stack.plain(), what.math), tolerance[int(what.math)]);
+  EXPECT_LE(largest_error(first, stack.plain(), what.math), worse * tolerance[int(what.math)]);
 }
 
 template <class Test>
@@ -62,7 +62,6 @@ TEST_P(PersistentEmulated, AgreesWithAPlainLoop) {
     for (int k = 0; k < (form == Form::hoisted ? 7 : 6); ++k, ++n) {
       Case what{.cell = cell, .math = math, .form = form};
       what.rows = rows[k], what.hidden = hidden[(k + n / 6) % 4], what.steps = steps[n * 5 / 3 % 4];
-      what.input = n % 3 ? 13 : 40;
       what.reverse = form != Form::wavefront && n % 2;
       what.biases = n % 5 != 3, what.stateful = n % 4 != 2;
       if (form == Form::wavefront) what.parts = what.hidden < 64 && n % 3 == 0 ? 3 : 2;
@@ -71,22 +70,25 @@ TEST_P(PersistentEmulated, AgreesWithAPlainLoop) {
 }
 
 std::string parameter_name(const testing::TestParamInfo<std::tuple<Form, Cell>>& info) {
-  static const char* const forms[] = {"Wavefront", "Inside", "Hoisted"};
+  static const char* const forms[] = {"Wavefront", "Hoisted"};
   static const char* const cells[] = {"RnnTanh", "RnnRelu", "Gru", "Lstm"};
   return std::string(forms[int(std::get<0>(info.param))]) + cells[int(std::get<1>(info.param))];
 }
 INSTANTIATE_TEST_SUITE_P(Forms, PersistentEmulated,
-                         testing::Combine(testing::Values(Form::hoisted, Form::inside,
-                                                          Form::wavefront),
+                         testing::Combine(testing::Values(Form::hoisted, Form::wavefront),
                                           testing::Values(Cell::rnn_tanh, Cell::gru, Cell::lstm)),
                          parameter_name);
 
 TEST_F(PersistentEmulatedKernel, SlicesAndDirectionsShareALaunch) {
   const std::vector<Schedule> two{{Schedule::Kind::random, 5}, {Schedule::Kind::slow_block, 6}};
   check({.form = Form::hoisted, .rows = 19, .hidden = 20, .parts = 2, .slices = 2}, two);
-  check(
-      {.cell = Cell::lstm, .form = Form::inside, .rows = 5, .hidden = 20, .parts = 2, .slices = 3},
-      two);
+  check({.cell = Cell::lstm,
+         .form = Form::wavefront,
+         .rows = 5,
+         .hidden = 20,
+         .parts = 2,
+         .slices = 3},
+        two);
   check({.math = Math::tf32,
          .form = Form::wavefront,
          .rows = 7,
@@ -96,18 +98,29 @@ TEST_F(PersistentEmulatedKernel, SlicesAndDirectionsShareALaunch) {
         two);
 }
 
-/// Those that keep twice as many weights, for hidden sizes or inputs above 128.
+/// Those that keep twice as many weights, for hidden sizes above 128.
 TEST_F(PersistentEmulatedKernel, WideOnesAgreeToo) {
   const auto check_wide = [](Case what) {
-    what.rows = 3, what.steps = 2;
+    what.rows = 3, what.steps = 2, what.hidden = 130;
+    if (what.form == Form::wavefront) what.parts = 2;
     check(what, {{Schedule::Kind::random, 7}});
   };
   for (const Cell cell : {Cell::rnn_relu, Cell::gru, Cell::lstm})
     for (const Math math : {Math::f32, Math::tf32, Math::bf16})
-      check_wide({.cell = cell, .math = math, .form = Form::inside, .input = 200});
-  check_wide({.math = Math::f32, .form = Form::hoisted, .hidden = 130});
-  check_wide({.cell = Cell::lstm, .math = Math::f16, .form = Form::inside, .hidden = 130});
-  check_wide({.form = Form::wavefront, .hidden = 33, .input = 131, .parts = 2});
+      check_wide({.cell = cell, .math = math, .form = Form::hoisted});
+  check_wide({.math = Math::f32, .form = Form::wavefront});
+  check_wide({.cell = Cell::lstm, .math = Math::f16, .form = Form::wavefront});
+}
+
+/// f32 of two halves keeps its digits whatever the size of weights and states. Errors of sums grow
+/// with them, and what they do to a large state once more.
+TEST_F(PersistentEmulatedKernel, SizesOfValuesDoNotMatter) {
+  for (const double size : {1e-20, 1e-4, 20.0})
+    check({.form = Form::wavefront, .rows = 3, .steps = 2, .parts = 2, .state_size = size},
+          {{Schedule::Kind::random, 8}}, std::max(1.0, size * size));
+  for (const double size : {1e-6, 100.0})
+    check({.cell = Cell::lstm, .form = Form::hoisted, .rows = 3, .weight_size = size},
+          {{Schedule::Kind::random, 9}}, std::max(1.0, size));
 }
 
 TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
@@ -115,7 +128,7 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   for (const Schedule::Kind kind : emulator::all_kinds)
     for (std::uint32_t seed = 1; seed <= 2; ++seed) schedules.push_back({kind, seed});
   check({.form = Form::hoisted, .rows = 9, .hidden = 33, .steps = 5}, schedules);
-  check({.form = Form::inside, .rows = 3, .hidden = 33, .steps = 6}, schedules);
+  check({.form = Form::wavefront, .rows = 3, .hidden = 33, .steps = 6, .parts = 2}, schedules);
   check({.cell = Cell::rnn_tanh, .form = Form::wavefront, .rows = 3, .steps = 4, .parts = 3},
         schedules);
 }

@@ -17,13 +17,15 @@ namespace rnnbench {
 template <class T>
 class InputProducts {
  public:
-  /// `input_of(layer)`: what that layer reads; tried here. Allocates, and waits.
-  InputProducts(const Problem& p, const Tensors& t, const std::function<const T*(int)>& input_of)
+  /// `input_of(layer)`: what that layer reads; tried here. Of the first `layers`. Allocates, and
+  /// waits.
+  InputProducts(const Problem& p, const Tensors& t, const std::function<const T*(int)>& input_of,
+                int layers)
       : p_(p), t_(t), gates_(std::size_t(p.seq * p.batch * row())) {
     const CudaStream own;
     lane_.use(own);
     first_ = products(0, 1, input_of(0), own);
-    if (p.layers > 1) inner_ = products(1, p.layers - 1, input_of(1), own);
+    if (layers > 1) inner_ = products(1, layers - 1, input_of(1), own);
     RNNBENCH_CUDA(cudaStreamSynchronize(own));
   }
 

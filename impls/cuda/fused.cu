@@ -124,8 +124,8 @@ class Fused final : public Kernel {
     }
     make_sequences();
     if (plan.form == Form::hoisted)
-      input_products_ =
-          std::make_unique<InputProducts<T>>(p, t, [this](int layer) { return input_of(layer); });
+      input_products_ = std::make_unique<InputProducts<T>>(
+          p, t, [this](int layer) { return input_of(layer); }, p.layers);
     if (p.head_at != HeadAt::none) make_head(device);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)

@@ -41,9 +41,9 @@ class OnClusters final : public Kernel {
     const NvtxRange range("make persistent");
     find_kernel();
     make_tagged();
-    if (plan.form == Form::hoisted)
-      input_products_ = std::make_unique<InputProducts<T>>(
-          p, t, [this](int layer) { return layers_.input_of(layer); });
+    input_products_ = std::make_unique<InputProducts<T>>(
+        p, t, [this](int layer) { return layers_.input_of(layer); },
+        plan.form == Form::wavefront ? 1 : p.layers);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         for (int slice = 0; slice < plan.slices; ++slice)
@@ -52,7 +52,7 @@ class OnClusters final : public Kernel {
     RNNBENCH_CUDA(
         cudaMemcpy(chains_.get(), host_chains_.data(), chains_.bytes(), cudaMemcpyHostToDevice));
     RNNBENCH_CUDA(cudaStreamSynchronize(nullptr));  // the copy of pageable memory returns before
-    what_.hidden = int(p.hidden), what_.units = plan.units, what_.steps = int(p.seq);
+    what_.hidden = int(p.hidden), what_.steps = int(p.seq);
     what_.activation = persistent::activation_of(p.cell);
     what_.limit_ns = std::uint64_t(persistent::watchdog_s * 1e9);
     what_.note = note_.get();
@@ -62,11 +62,12 @@ class OnClusters final : public Kernel {
     const auto main = static_cast<cudaStream_t>(stream);
     const std::size_t a_layer = std::size_t(p_.directions * plan_.slices);
     if (plan_.form == Form::wavefront) {
+      input_products_->launch(0, layers_.input_of(0), main);
       run(0, host_chains_.size(), main);
     } else {
       for (int layer = 0; layer < p_.layers; ++layer) {
         const NvtxRange range("layer");
-        if (input_products_) input_products_->launch(layer, layers_.input_of(layer), main);
+        input_products_->launch(layer, layers_.input_of(layer), main);
         run(std::size_t(layer) * a_layer, a_layer, main);
       }
     }
@@ -84,19 +85,19 @@ class OnClusters final : public Kernel {
     else if (p_.directions == 2)
       text += "both directions at once, ";
     text += "clusters of " + std::to_string(plan_.cluster) + " blocks, " +
-            std::to_string(plan_.rows) + " rows each";
-    if (input_products_) text += ", input products: " + input_products_->note();
-    return text;
+            std::to_string(plan_.rows) + " rows each, input products";
+    if (plan_.form == Form::wavefront) text += " of layer 0";
+    return text + ": " + input_products_->note();
   }
 
  private:
   void find_kernel() {
     for (const auto& kernel : kernels_of(p_.dtype))
       if (kernel.gates == gates(p_.cell) && kernel.k_lane == plan_.k_lane &&
-          kernel.inside == plan_.inside())
+          kernel.stacked == plan_.stacked())
         function_ = kernel.function;
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
-    const auto at = persistent::layout(gates(p_.cell), plan_.k_lane, plan_.rows, plan_.inside());
+    const auto at = persistent::layout_of(plan_, p_);
     shared_ = at.floats * int(sizeof(float));
     persistent::allow_shared_memory(function_);
     RNNBENCH_CUDA(
@@ -123,7 +124,7 @@ class OnClusters final : public Kernel {
     attributes[1].val.cooperative = 1;
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(unsigned(clusters) * unsigned(plan_.cluster));
-    config.blockDim = dim3(unsigned(persistent::half_threads) * (plan_.inside() ? 2 : 1));
+    config.blockDim = dim3(unsigned(persistent::half_threads) * (plan_.stacked() ? 2 : 1));
     config.dynamicSmemBytes = std::size_t(shared_);
     config.stream = stream;
     config.attrs = attributes.data();
@@ -139,13 +140,18 @@ class OnClusters final : public Kernel {
     RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
   }
 
-  std::int64_t tagged_row() const { return std::int64_t{plan_.cluster} * plan_.units; }
+  /// Bytes of a row's words from layer to layer.
+  std::int64_t tagged_row() const {
+    return std::int64_t{plan_.cluster} * persistent::unit_cap / persistent::tagged_units *
+           persistent::tagged_bytes;
+  }
 
   void make_tagged() {
     if (plan_.form != Form::wavefront) return;
     epochs_ = zeroed_array<std::uint32_t>(std::size_t(plan_.slices));
-    for (int layer = 0; layer < p_.layers - 1; ++layer)  // tags begin at 1
-      tagged_.push_back(zeroed_array<std::uint64_t>(std::size_t(p_.seq * p_.batch * tagged_row())));
+    for (int layer = 0; layer < p_.layers - 1; ++layer)  // whose tag is not that of the first call
+      tagged_.push_back(zeroed_array<char>(
+          std::size_t(p_.seq * p_.batch * tagged_row() + plan_.slices * persistent::tagged_bytes)));
   }
 
   Chain chain_of(int layer, int direction, int slice) {
@@ -154,36 +160,23 @@ class OnClusters final : public Kernel {
     Chain chain;
     layers_.place(chain, layer, direction, first);
     chain.w_ih = w.w_ih;
-    chain.x_width = int(layer_input(p_, layer));
     chain.rows = persistent::rows_of(p_.batch, plan_.slices, slice);
-    place_input(chain, layer, direction, first);
-    if (plan_.form == Form::wavefront) {
+    const bool wavefront = plan_.form == Form::wavefront;
+    if (wavefront) {
       chain.epoch = epochs_.get() + slice;
       chain.ends_epoch = layer == p_.layers - 1;
     }
-    return chain;
-  }
-
-  void place_input(Chain& chain, int layer, int direction, std::int64_t first) {
-    if (input_products_) {
-      const auto lies = input_products_->strides(layer);
-      chain.input_step = lies.step, chain.input_row = lies.batch;
-      chain.gates = input_products_->gates(direction) + first * lies.batch;
-      return;
-    }
-    if (layer == 0 || plan_.form != Form::wavefront) {
-      const auto lies = layer == 0 ? sequence_strides(p_, p_.input) : layers_.strides(layer - 1);
-      chain.input_step = lies.step, chain.input_row = lies.batch;
-      chain.x = layers_.input_of(layer) + first * lies.batch;
-    }
-    if (plan_.form != Form::wavefront) return;
-    // Each slice's words lie together: [T, its rows, width].
-    const std::int64_t words = first * p_.seq * tagged_row();
-    if (layer > 0) {
+    // Each slice's words lie together.
+    const std::int64_t words = first * p_.seq * tagged_row() + slice * persistent::tagged_bytes;
+    if (wavefront && layer < p_.layers - 1) chain.above = tagged_[std::size_t(layer)].get() + words;
+    if (wavefront && layer > 0) {
       chain.below = tagged_[std::size_t(layer - 1)].get() + words;
-      chain.input_row = tagged_row(), chain.input_step = chain.rows * tagged_row();
+    } else {
+      const auto lies = input_products_->strides(layer);
+      chain.gates_step = lies.step, chain.gates_row = lies.batch;
+      chain.gates = input_products_->gates(direction) + first * lies.batch;
     }
-    if (layer < p_.layers - 1) chain.above = tagged_[std::size_t(layer)].get() + words;
+    return chain;
   }
 
   Problem p_;
@@ -192,8 +185,8 @@ class OnClusters final : public Kernel {
   persistent::LayerTensors<T> layers_;
   const void* function_ = nullptr;
   int shared_ = 0;
-  std::vector<DeviceArray<std::uint64_t>> tagged_;  // of each layer but the top one
-  DeviceArray<std::uint32_t> epochs_;               // of each slice
+  std::vector<DeviceArray<char>> tagged_;  // of each layer but the top one
+  DeviceArray<std::uint32_t> epochs_;      // of each slice
   std::unique_ptr<InputProducts<T>> input_products_;
   std::vector<Chain> host_chains_;  // (layer * D + direction) * slices + slice
   DeviceArray<Chain> chains_;

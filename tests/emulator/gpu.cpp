@@ -46,7 +46,7 @@ constexpr int idle_rounds = 2000;  // looks of every waiting thread, until a lau
 void arrive_store(const Pending& store) {
   gpu->idle = 0;
   if (!store.block) {
-    std::memcpy(store.to, &store.word, sizeof store.word);
+    std::memcpy(store.to, store.data.data(), store.data.size());
     if (const auto found = gpu->words.find(store.to); found != gpu->words.end()) {
       wake(found->second);
       gpu->words.erase(found);

@@ -10,6 +10,7 @@
 // A kernel that stops, or does what the hardware forbids, ends the launch with a report.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -78,9 +79,15 @@ bool phase_ended(std::uint64_t* barrier, int parity);
 /// 16 bytes to shared memory of the cluster, counted by a barrier of the same block.
 void store_async(std::uint32_t to, const void* value, std::uint32_t barrier);
 
-/// Relaxed accesses of 8 bytes to device memory.
-std::uint64_t load_relaxed(const std::uint64_t* from);
-void store_relaxed(std::uint64_t* to, std::uint64_t value);
+/// Relaxed accesses of 16 bytes to device memory.
+using Word = std::array<std::byte, 16>;
+Word load_relaxed(const void* from);
+void store_relaxed(void* to, const Word& value);
+
+/// cp.async: copies to shared memory, made when they are waited for.
+void copy_async(void* to, const void* from, std::size_t bytes);
+void copies_commit();
+void copies_wait(std::size_t pending);
 
 /// The word of lane `from`; all lanes of the warp call it.
 std::uint32_t shuffle(std::uint32_t word, int from);

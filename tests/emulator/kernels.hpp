@@ -7,6 +7,6 @@
 namespace rnnbench::persistent {
 
 using KernelFunction = void (*)(Launch);
-KernelFunction kernel_of(Math math, int gates, int k_lane, bool inside);
+KernelFunction kernel_of(Math math, int gates, int k_lane, bool stacked);
 
 }  // namespace rnnbench::persistent

@@ -23,8 +23,15 @@ struct Block;
 
 /// At a word of device memory.
 struct Look {
-  const std::uint64_t* from;
-  std::uint64_t value;
+  const std::byte* from;
+  Word value;
+};
+
+/// A copy to shared memory that a thread has asked for and not waited for.
+struct Copy {
+  std::byte* to;
+  const std::byte* from;
+  std::size_t bytes;
 };
 
 struct Thread {
@@ -39,6 +46,8 @@ struct Thread {
   const void* at = nullptr;    // a barrier or word
   Look looks[16] = {};         // the last ones
   unsigned looked = 0;
+  std::vector<Copy> copies;              // of the group that is open
+  std::deque<std::vector<Copy>> groups;  // those that have been closed
 };
 
 /// A collective operation of 32 lanes.
@@ -90,11 +99,10 @@ struct Block {
 /// A store that has not arrived.
 struct Pending {
   bool slow = false;
-  Block* block = nullptr;  // null: `word` to device memory
+  Block* block = nullptr;  // null: to device memory
   std::byte* to = nullptr;
-  std::array<std::byte, 16> data{};
+  Word data{};
   std::byte* barrier = nullptr;
-  std::uint64_t word = 0;
 };
 
 struct Machine {

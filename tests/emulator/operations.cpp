@@ -169,9 +169,15 @@ void store_async(std::uint32_t to, const void* value, std::uint32_t barrier) {
   queue(store, to / 16 + std::size_t(store.block->number) * 977);
 }
 
-std::uint64_t load_relaxed(const std::uint64_t* from) {
+Word load_relaxed(const void* pointer) {
   pause_sometimes();
-  std::uint64_t value = *from;
+  const auto* const from = static_cast<const std::byte*>(pointer);
+  const auto now = [&] {
+    Word word;
+    std::memcpy(word.data(), from, word.size());
+    return word;
+  };
+  Word value = now();
   const auto end = std::end(current->looks);
   auto look = std::find_if(current->looks, end, [&](const Look& l) { return l.from == from; });
   if (look == end) {
@@ -183,16 +189,30 @@ std::uint64_t load_relaxed(const std::uint64_t* from) {
       gpu->words[from].push_back(current);
       give_way(Doing::word);
     }
-    value = *from;
+    value = now();
   }
   *look = {from, value};
   return value;
 }
-void store_relaxed(std::uint64_t* to, std::uint64_t value) {
+void store_relaxed(void* to, const Word& value) {
   pause_sometimes();
   Pending store;
-  store.to = reinterpret_cast<std::byte*>(to), store.word = value;
-  queue(store, reinterpret_cast<std::uintptr_t>(to) / 8);
+  store.to = static_cast<std::byte*>(to), store.data = value;
+  queue(store, reinterpret_cast<std::uintptr_t>(to) / value.size());
+}
+
+void copy_async(void* to, const void* from, std::size_t bytes) {
+  (void)shared_address(to);
+  current->copies.push_back(
+      {static_cast<std::byte*>(to), static_cast<const std::byte*>(from), bytes});
+}
+void copies_commit() {
+  current->groups.push_back(std::move(current->copies));
+  current->copies.clear();
+}
+void copies_wait(std::size_t pending) {
+  for (; current->groups.size() > pending; current->groups.pop_front())
+    for (const Copy& copy : current->groups.front()) std::memcpy(copy.to, copy.from, copy.bytes);
 }
 
 int lane() { return int(current->index.x % 32); }

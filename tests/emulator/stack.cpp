@@ -30,7 +30,7 @@ DeviceInfo h200() {
 /// As the planner would have it.
 Plan plan_of(const Case& what) {
   Problem p;
-  p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = what.input;
+  p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = 16;
   p.hidden = what.hidden;
   (what.form == Form::wavefront ? p.layers : p.directions) = what.parts;
   for (const Plan& plan : plans(p, h200())) {
@@ -46,13 +46,12 @@ Plan plan_of(const Case& what) {
 
 std::string name(const Case& of) {
   static const char* const cells[] = {"rnn_tanh", "rnn_relu", "gru", "lstm"};
-  static const char* const forms[] = {"wavefront", "inside", "hoisted"};
+  static const char* const forms[] = {"wavefront", "hoisted"};
   return std::string(cells[int(of.cell)]) + " " + name(of.math) + " " + forms[int(of.form)] +
-         " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " I " +
-         std::to_string(of.input) + " T " + std::to_string(of.steps) + " parts " +
-         std::to_string(of.parts) + " slices " + std::to_string(of.slices) +
-         (of.reverse ? " reverse" : "") + (of.biases ? "" : " no bias") +
-         (of.stateful ? " stateful" : "");
+         " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " T " +
+         std::to_string(of.steps) + " parts " + std::to_string(of.parts) + " slices " +
+         std::to_string(of.slices) + (of.reverse ? " reverse" : "") +
+         (of.biases ? "" : " no bias") + (of.stateful ? " stateful" : "");
 }
 
 Stack::Stack(const Case& what, int launches)
@@ -63,22 +62,25 @@ Stack::Stack(const Case& what, int launches)
     for (float& value : made) value = float((double(random()) / 0x1p31 - 1) * size);
     return StoredTensor(what.math, made).values();
   };
+  const auto input_products = [&](int count) {  // f32 whatever else is stored
+    std::vector<float> made(static_cast<std::size_t>(count));
+    for (float& value : made) value = float(double(random()) / 0x1p31 - 1);
+    return made;
+  };
   const int h = what.hidden, g = gates_;
   for (int part = 0; part < what.parts; ++part) {
-    const int in = what.form == Form::wavefront && part > 0 ? h : what.input;
-    const double size = 1.5 / std::sqrt(double(h)), input_size = 1.5 / std::sqrt(double(in));
-    parts_.push_back({values(g * h * in, input_size), values(g * h * h, size),
+    const double size = what.weight_size * 1.5 / std::sqrt(double(h));
+    parts_.push_back({values(g * h * h, size), values(g * h * h, size),
                       values(what.biases ? g * h : 0, 0.5), values(what.biases ? g * h : 0, 0.5),
-                      values(what.rows * h, 1), values(what.rows * h, 1)});
+                      values(what.rows * h, what.state_size), values(what.rows * h, 1)});
   }
-  const bool hoisted = what.form == Form::hoisted;
-  width_ = hoisted ? what.parts * g * h : what.input;
+  width_ = (what.form == Form::hoisted ? what.parts : 1) * g * h;
   input_row_ = width_ + 3, input_step_ = what.rows * input_row_ + 5;
   for (int launch = 0; launch < launches; ++launch) {
     std::vector<float> input(std::size_t(what.steps * input_step_), nan);
     for (int t = 0; t < what.steps; ++t)
       for (int b = 0; b < what.rows; ++b) {
-        std::vector<float> row = values(width_, 1);
+        std::vector<float> row = input_products(width_);
         std::copy(row.begin(), row.end(), input.begin() + t * input_step_ + b * input_row_);
       }
     inputs_.push_back(input);
@@ -90,20 +92,19 @@ Stack::Stack(const Case& what, int launches)
 struct Stack::Memory {
   Memory(const Case& what, const Plan& plan, int steps_times_row)
       : y(what.math, std::vector<float>(std::size_t(steps_times_row), untouched)) {
-    const std::size_t width = std::size_t(plan.cluster * plan.units);
+    const std::size_t words = std::size_t(plan.cluster * unit_cap / tagged_units);
     const std::size_t states = std::size_t(what.rows * what.hidden);
     for (int part = 0; part < what.parts; ++part) {
       h_n.emplace_back(what.math, std::vector<float>(states, untouched));
       c_n.emplace_back(what.math, std::vector<float>(states, untouched));
-      between.emplace_back(std::size_t(what.steps * what.rows) * width, 0);
+      between.emplace_back(std::size_t(what.steps * what.rows) * words + std::size_t(what.slices));
     }
     epochs.assign(std::size_t(what.slices), 0);
   }
   StoredTensor y;
   std::vector<StoredTensor> w_ih, w_hh, b_ih, b_hh, h_0, c_0, h_n, c_n;
-  std::vector<std::vector<std::uint64_t>> between;
+  std::vector<std::vector<emulator::Word>> between;
   std::vector<std::uint32_t> epochs;
-  std::unique_ptr<StoredTensor> x;
   std::vector<float> gates;
   std::vector<Chain> chains;
   std::uint32_t note[4] = {};
@@ -111,11 +112,8 @@ struct Stack::Memory {
 
 Launch Stack::launch_of(int number, Memory& m) const {
   const Case& c = case_;
-  const int h = c.hidden, words = plan_.cluster * plan_.units;
-  if (c.form == Form::hoisted)
-    m.gates = inputs_[std::size_t(number)];
-  else
-    m.x = std::make_unique<StoredTensor>(c.math, inputs_[std::size_t(number)]);
+  const int h = c.hidden, words = plan_.cluster * unit_cap / tagged_units;
+  m.gates = inputs_[std::size_t(number)];
   m.chains.clear();
   for (int part = 0; part < c.parts; ++part)
     for (int slice = 0; slice < c.slices; ++slice) {
@@ -124,7 +122,7 @@ Launch Stack::launch_of(int number, Memory& m) const {
       Chain chain;
       chain.rows = rows_of(c.rows, c.slices, slice);
       chain.w_hh = m.w_hh[k].at(0);
-      if (c.form != Form::hoisted) chain.w_ih = m.w_ih[k].at(0);
+      chain.w_ih = m.w_ih[k].at(0);
       if (c.biases) chain.b_ih = m.b_ih[k].at(0), chain.b_hh = m.b_hh[k].at(0);
       chain.h_0 = m.h_0[k].at(state);
       chain.h_n = m.h_n[k].at(state);
@@ -133,24 +131,17 @@ Launch Stack::launch_of(int number, Memory& m) const {
         chain.c_0 = m.c_0[k].at(state), chain.c_n = m.c_n[k].at(state);
         if (c.stateful) chain.c_next = m.c_0[k].at(state);
       }
-      chain.input_step = input_step_, chain.input_row = input_row_;
-      chain.x_width = c.input;
       const bool wavefront = c.form == Form::wavefront;
-      if (c.form == Form::hoisted) {
-        chain.gates = m.gates.data() + first * input_row_ + part * gates_ * h;
-      } else if (!wavefront || part == 0) {
-        chain.x = m.x->at(first * input_row_);
-      }
       chain.reverse = reverse(part);
+      if (!wavefront || part == 0) {
+        chain.gates_step = input_step_, chain.gates_row = input_row_;
+        chain.gates = m.gates.data() + first * input_row_ + part * gates_ * h;
+      }
       if (wavefront) {
         chain.epoch = &m.epochs[std::size_t(slice)];
         chain.ends_epoch = part == c.parts - 1;
-        const std::int64_t place = first * c.steps * words;
-        if (part > 0) {
-          chain.x_width = h;
-          chain.below = m.between[k - 1].data() + place;
-          chain.input_row = words, chain.input_step = chain.rows * words;
-        }
+        const std::int64_t place = first * c.steps * words + slice;
+        if (part > 0) chain.below = m.between[k - 1].data() + place;
         if (part < c.parts - 1) chain.above = m.between[k].data() + place;
       }
       if (!wavefront || part == c.parts - 1) {
@@ -161,7 +152,7 @@ Launch Stack::launch_of(int number, Memory& m) const {
     }
   Launch launch{};
   launch.chains = m.chains.data();
-  launch.hidden = h, launch.units = plan_.units, launch.steps = c.steps;
+  launch.hidden = h, launch.steps = c.steps;
   launch.activation = c.cell == Cell::rnn_relu ? Activation::relu : Activation::tanh;
   launch.limit_ns = ~std::uint64_t{0};
   launch.note = m.note;
@@ -180,11 +171,12 @@ std::unique_ptr<Stack::Memory> Stack::make_memory() const {
 }
 
 std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, int clusters) const {
-  const KernelFunction kernel = kernel_of(case_.math, gates_, plan_.k_lane, plan_.inside());
-  const Layout at = layout(gates_, plan_.k_lane, plan_.rows, plan_.inside());
+  const KernelFunction kernel = kernel_of(case_.math, gates_, plan_.k_lane, plan_.stacked());
+  const int bytes = case_.math == Math::f16 || case_.math == Math::bf16 ? 2 : 4;
+  const Layout at = layout(gates_, plan_.k_lane, bytes, plan_.rows, plan_.stacked());
   emulator::Grid grid;
   grid.clusters = clusters, grid.blocks = plan_.cluster;
-  grid.threads = half_threads * (plan_.inside() ? 2 : 1);
+  grid.threads = half_threads * (plan_.stacked() ? 2 : 1);
   grid.shared_bytes = std::size_t(at.floats) * sizeof(float);
   return emulator::launch(grid, schedule, [&] { kernel(what); });
 }

@@ -17,10 +17,11 @@ struct Case {
   Cell cell = Cell::gru;
   Math math = Math::f32;
   Form form = Form::hoisted;
-  int rows = 1, hidden = 16, steps = 3, input = 16;
+  int rows = 1, hidden = 16, steps = 3;
   int parts = 1, slices = 1;  // parts: layers of a wavefront, or directions
   bool reverse = false;       // the first direction; the second is the other way round
   bool biases = true, stateful = true;
+  double state_size = 1, weight_size = 1;  // of h_0, and of all weights beside their usual size
 };
 std::string name(const Case& of);
 
@@ -46,7 +47,7 @@ class Stack {
 
  private:
   struct Part {
-    std::vector<float> w_ih, w_hh, b_ih, b_hh, h_0, c_0;
+    std::vector<float> w_ih, w_hh, b_ih, b_hh, h_0, c_0;  // w_ih: of all layers but the first
   };
   struct State {
     std::vector<double> h, c;
@@ -69,7 +70,8 @@ class Stack {
   int launches_, gates_;
   Plan plan_;
   std::vector<Part> parts_;
-  std::vector<std::vector<float>> inputs_;  // of each launch: [T, B, width], the strides' gaps NaN
+  std::vector<std::vector<float>>
+      inputs_;  // input products [T, B, width] of each launch, NaN between
   int width_, input_row_, input_step_;
   std::vector<State> states_;  // of each part, of the plain loop
   std::vector<std::vector<double>> plain_;

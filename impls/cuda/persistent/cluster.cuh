@@ -1,19 +1,20 @@
 // The persistent cluster kernel: one launch for a whole sequence, weights in registers.
 //
-// A cluster of C blocks does one Chain: block `rank` owns `units` hidden units with all their gates
-// for the whole sequence. Its eight hidden warps hold W_hh's rows of these units in registers, each
-// a slice of k; h of the step before lies whole in every block's shared memory. A step is: products
+// A cluster of C blocks does one Chain: block `rank` owns 16 hidden units with all their gates for
+// the whole sequence. Its eight hidden warps hold W_hh's rows of these units in registers, each a
+// slice of k; h of the step before lies whole in every block's shared memory. A step is: products
 // of each warp's slice, sums over the warps, gates by one thread a unit and row, and h handed to
 // all blocks of the cluster by stores that count themselves at the receiver's barrier (st.async):
-// no block waits for anything but its data. Where the input products are inside, eight more warps
-// make them for the steps ahead, in the time that the hidden warps wait for h.
+// no block waits for anything but its data. Input products of layer 0 are made before, by a GEMM,
+// and fetched some steps ahead.
 //
-// Layers above each other run at once, a cluster each, and hand their sequence on through the L2 in
-// words of a value and the tag of its step: the reader looks at the data itself until it is there.
+// Stacked layers run at once, a cluster each, and hand h on through the L2 in words that carry
+// their own validity: the reader looks at the data itself until it is there. Eight more warps of
+// each block make its input products, in the time that the hidden warps wait for h.
 //
-// What bounds it: a step's length is the chain products, sums, gates, hand-over (0.4 to 0.6 us of
-// it), and the tensor cores where a slice has many rows. Teaches: what stays on chip, and that
-// waiting for data is cheaper than waiting at a barrier.
+// What bounds it: a step's length is the chain products, sums, gates, hand-over (0.4 us of it for
+// one row, 0.8 for ten), and the tensor cores where a slice has many rows. Teaches: what stays on
+// chip, and that waiting for data is cheaper than waiting at a barrier.
 //
 // Why no buffer is overwritten too early. h of step t goes to buffer t & 1, last read by the
 // products of step t - 1. A block sends h of step t when it has h of step t - 1 of all blocks, and
@@ -22,6 +23,7 @@
 // send h, and written again two steps later.
 #pragma once
 
+#include "impls/common/async_copy.cuh"
 #include "impls/cuda/persistent/one_gate.cuh"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
@@ -34,105 +36,151 @@ namespace rnnbench::persistent {
 /// and of both, where input sums of an even or odd step are there, and where they have been read.
 enum Meeting { hidden_warps = 1, input_warps = 2, inputs_ready = 3, inputs_read = 5 };
 
+/// What the scales of `split` elements follow from: the largest of a block's weights, and of h.
+enum Largest { of_weights, of_input_weights, of_h };
 /// Behind the two barriers at the start of the block's shared memory.
-__device__ __forceinline__ std::uint32_t* kept_mask(float* memory) {
-  return reinterpret_cast<std::uint32_t*>(memory) + 4;
+__device__ __forceinline__ std::uint32_t* largest_at(float* memory, Largest what) {
+  return reinterpret_cast<std::uint32_t*>(memory) + 4 + what;
+}
+/// The larger of what is there and of all lanes' values, none of them negative.
+__device__ __forceinline__ void raise(std::uint32_t* largest, float value) {
+#pragma unroll
+  for (int k = 16; k > 0; k /= 2) value = fmaxf(value, __shfl_xor_sync(~0u, value, k));
+  if (threadIdx.x % 32 == 0) atomicMax(largest, __float_as_uint(value));
+}
+
+/// 1 but for `split` elements.
+template <Element element>
+__device__ __forceinline__ float scale_of(float* memory, Largest what) {
+  if constexpr (element == Element::split)
+    return scale_for(__uint_as_float(*largest_at(memory, what)));
+  else
+    return 1;
+}
+/// The largest of this thread's share of a block's weights [gates, units, H].
+template <int gates, Math math>
+__device__ __forceinline__ float largest_weight(const void* from, int hidden, int first) {
+  float largest = 0;
+  for (int g = 0; g < gates; ++g)
+    for (int unit = first; unit < min(first + unit_cap, hidden); ++unit)
+      for (int k = int(threadIdx.x); k < hidden; k += int(blockDim.x))
+        largest =
+            fmaxf(largest, fabsf(load<math>(from, (std::int64_t{g} * hidden + unit) * hidden + k)));
+  return largest;
+}
+/// Likewise of h, which no gate lets grow beyond 1 or where it began: [rows, H].
+template <Math math>
+__device__ __forceinline__ float largest_state(const void* h_0, int states) {
+  float largest = 1;
+  for (int i = int(threadIdx.x); i < states; i += int(blockDim.x))
+    largest = fmaxf(largest, fabsf(load<math>(h_0, i)));
+  return largest;
 }
 
 /// Whether registers hold little beside the weights.
-template <class Cell, int k_lane, Math math, bool inside>
-inline constexpr bool tight = Cell::gates > 1 &&
-                              ((math == Math::f32 && (inside || Cell::gates == 4)) ||
-                               (math == Math::tf32 && inside && k_lane == 8));
+template <class Cell, Math math, bool stacked>
+inline constexpr bool tight = stacked&& Cell::gates > 1 &&
+                              (math == Math::f32 || math == Math::tf32);
 
-/// Of a step's values that input warps bring in pairs: this thread's column and rows.
-template <int k_lane>
-struct Share {
-  static constexpr int columns = 16 * k_lane, rows = half_threads / columns;
-  int column, row;
-  __device__ explicit Share(int thread) : column(thread % columns), row(thread / columns) {}
-};
-
-/// `group` rows of values of the layer below from `row` on, each pair as soon as it is there.
-template <int group, int k_lane>
-__device__ __forceinline__ void bring_tagged(const Chain& chain, const Launch& launch, int column,
-                                             int row, int step, std::uint32_t tag,
-                                             const std::uint64_t* from, float* buffer) {
-  TaggedPair pair[group];
-  unsigned missing = 0;
-#pragma unroll
-  for (int n = 0; n < group; ++n) {
-    const int b = row + n * Share<k_lane>::rows;
-    if (b >= chain.rows) continue;
-    pair[n] = load_tagged(from + b * int(chain.input_row) + 2 * column);
-    missing |= 1u << n;
+/// One value of a vector.
+template <Element element>
+__device__ __forceinline__ void put(char* vector, int k, std::uint32_t word) {
+  if constexpr (element == Element::split) {
+    auto* const parts = reinterpret_cast<std::uint16_t*>(vector) + k / 4 * 8 + k % 4;
+    parts[0] = std::uint16_t(word), parts[4] = std::uint16_t(word >> 16);
+  } else if constexpr (is_wide<element>) {
+    reinterpret_cast<std::uint32_t*>(vector)[k] = word;
+  } else {
+    reinterpret_cast<std::uint16_t*>(vector)[k] = std::uint16_t(word);
   }
-  Watchdog watchdog;
-  while (true) {
+}
+
+/// What h of the layer below is multiplied by: the first of its words.
+__device__ __forceinline__ float scale_below(const Chain& chain, const Launch& launch,
+                                             std::uint32_t tag) {
+  uint4 word{};
+  load_word(word, chain.below, true);
+  for (Watchdog watchdog; (word.z & 1) != tag; load_word(word, chain.below, true))
+    watchdog.look(launch, Waits::below, 0);
+  return __uint_as_float(word.x);
+}
+
+/// A step's h of the layer below, each word as soon as it is there. log_words: of a row's words.
+template <Element element, int k_lane>
+__device__ __forceinline__ void bring_below(const Chain& chain, const Launch& launch, int thread,
+                                            int log_words, int step, int now, std::uint32_t tag,
+                                            char* vectors) {
+  constexpr int group = 3, bytes = is_wide<element> ? 4 : 2;
+  const int words = chain.rows << log_words;
+  const char* const from =
+      static_cast<const char*>(chain.below) + (std::int64_t{now} * words + 1) * tagged_bytes;
+  for (int begin = thread; begin < words; begin += group * half_threads) {
+    uint4 word[group] = {};
+    unsigned missing = 0;
 #pragma unroll
     for (int n = 0; n < group; ++n) {
-      if (!(missing >> n & 1)) continue;
-      const int b = row + n * Share<k_lane>::rows;
-      if (tag_of(pair[n].first) == tag && tag_of(pair[n].second) == tag) {
-        missing &= ~(1u << n);
-        *reinterpret_cast<float2*>(buffer + b * vector_stride(k_lane) + 2 * column) =
-            make_float2(value_of(pair[n].first), value_of(pair[n].second));
-      } else {
-        pair[n] = load_tagged(from + b * int(chain.input_row) + 2 * column);
-      }
+      const int i = begin + n * half_threads;
+      missing |= unsigned(i < words) << n;
+      load_word(word[n], from + i * tagged_bytes, i < words);
     }
-    if (!missing) return;
-    watchdog.look(launch, Waits::below, step);
+    Watchdog watchdog;
+    while (true) {
+#pragma unroll
+      for (int n = 0; n < group; ++n) {
+        if (!(missing >> n & 1)) continue;
+        const int i = begin + n * half_threads, row = i >> log_words;
+        const int k = (i - (row << log_words)) * tagged_units;
+        if ((word[n].z & 1) == tag) {
+          missing &= ~(1u << n);
+          char* const to = vectors + (row * vector_stride(k_lane) + k) * bytes;
+          if constexpr (is_wide<element>) {
+            *reinterpret_cast<uint4*>(to) = word[n];
+          } else {
+            const auto value = [](std::uint32_t bits_of) {
+              return bits<element>(__uint_as_float(bits_of));
+            };
+            Quad<element> quad;
+            quad.set(value(word[n].x), value(word[n].y), value(word[n].z), value(word[n].w));
+            *reinterpret_cast<uint2*>(to) = {quad.word[0], quad.word[1]};
+          }
+        } else {
+          load_word(word[n], from + i * tagged_bytes, true);
+        }
+      }
+      if (!missing) break;
+      watchdog.look(launch, Waits::below, step);
+    }
   }
 }
 
-/// The values of a step of x.
-template <int k_lane, Math math>
-__device__ __forceinline__ void bring_plain(const Chain& chain, const Share<k_lane>& share,
-                                            std::int64_t from, float* buffer) {
-#pragma unroll
-  for (int n = 0; n < most_rows_inside / Share<k_lane>::rows; ++n) {
-    const int b = share.row + n * Share<k_lane>::rows;
-    if (b >= chain.rows) continue;
-#pragma unroll
-    for (int k = 2 * share.column; k < 2 * share.column + 2; ++k)
-      if (k < chain.x_width)
-        buffer[b * vector_stride(k_lane) + k] = load<math>(chain.x, from + b * chain.input_row + k);
-  }
-}
-
-/// The warps that make the input products, up to two steps ahead of the others.
+/// The warps that make the input products of a stacked layer, up to two steps ahead of the others.
 template <class Cell, int k_lane, Math math>
 __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& launch,
                                             const Layout& at, float* memory, int thread, int first,
-                                            std::uint32_t tag) {
-  constexpr int group = Cell::gates == 4 && math == Math::f32 ? 4 : 5;  // rows at once
+                                            int blocks, std::uint32_t tag) {
+  constexpr Element element = element_of<math, Cell::gates>;
   constexpr int length = row_length(Cell::gates), stride = parts_stride(Cell::gates);
   const int warp = thread / 32, lane = thread % 32;
-  Products<Cell::gates, k_lane, math, tight<Cell, k_lane, math, true>> products;
-  products.read(chain.w_ih, chain.x_width, warp, lane, first, launch);
-  const Share<k_lane> share(thread);
+  int log_words = 0;
+  while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
+  Products<Cell::gates, k_lane, math, !tight<Cell, math, true>> products;
+  products.read(chain.w_ih, launch.hidden, warp, lane, first, launch,
+                scale_of<element>(memory, of_input_weights), scale_below(chain, launch, tag));
   for (int step = 0; step < launch.steps; ++step) {
-    float* const buffer = memory + at.inputs + (step & 1) * at.vectors;
+    char* const vectors = reinterpret_cast<char*>(memory + at.below + (step & 1) * at.vectors);
     const int now = chain.reverse ? launch.steps - 1 - step : step;
-    if (!chain.below) {
-      bring_plain<k_lane, math>(chain, share, now * chain.input_step, buffer);
-    } else if (2 * share.column < chain.input_row) {
-      for (int row = share.row; row < chain.rows; row += group * Share<k_lane>::rows)
-        bring_tagged<group, k_lane>(chain, launch, share.column, row, step, tag + now,
-                                    chain.below + now * chain.input_step, buffer);
-    }
+    bring_below<element, k_lane>(chain, launch, thread, log_words, step, now, tag, vectors);
     meet(input_warps, half_threads);
-    products.multiply(buffer, chain.rows, memory + at.input_parts, warp, lane, kept_mask(memory));
+    products.multiply(vectors, chain.rows, memory + at.below_parts, warp, lane);
     meet(input_warps, half_threads);
     if (step >= 2) meet(inputs_read + (step & 1), 2 * half_threads);
-    float* const sums = memory + at.input_sums + (step & 1) * at.sums;
+    float* const sums = memory + at.inputs + (step & 1) * at.sums;
     for (int i = thread; i < chain.rows * length; i += half_threads) {
       const int row = i / length, place = i % length;
       float sum = memory[at.bias + place];
 #pragma unroll
       for (int w = 0; w < half_warps; ++w)
-        sum += memory[at.input_parts + row * stride + w * length + place];
+        sum += memory[at.below_parts + row * stride + w * length + place];
       sums[i] = sum;
     }
     arrive(inputs_ready + (step & 1), 2 * half_threads);
@@ -140,25 +188,12 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
 }
 
 /// What one thread owns for the whole sequence: a unit of a row of the batch.
-template <class Cell, bool inside>
 struct Unit {
   float h = 0, c = 0;
-  float bias[Cell::gates] = {};      // but where input products are inside: they begin with it
   float apart = 0;                   // the hidden bias of a gate that needs it alone
-  float input[Cell::gates] = {};     // made before: of the step to come
   int row = 0, unit = 0;             // in the slice, in the block
   bool there = false, real = false;  // real: not one that only fills the block up
 };
-
-template <class Cell, bool inside>
-__device__ __forceinline__ void take_inputs(Unit<Cell, inside>& own, const Chain& chain,
-                                            const Launch& launch, int first, int step) {
-  const int now = chain.reverse ? launch.steps - 1 - step : step;
-#pragma unroll
-  for (int g = 0; g < Cell::gates; ++g)
-    own.input[g] = chain.gates[now * chain.input_step + own.row * chain.input_row +
-                               g * std::int64_t{launch.hidden} + first + own.unit];
-}
 
 /// The biases that a gate's products are added to, whichever product.
 template <class Cell, Math math>
@@ -168,120 +203,189 @@ __device__ __forceinline__ float sum_bias(const Chain& chain, int gate, std::int
   return sum;
 }
 
-template <class Cell, Math math, bool inside>
-__device__ __forceinline__ void begin_unit(Unit<Cell, inside>& own, const Chain& chain,
-                                           const Launch& launch, int first) {
+template <class Cell, Math math>
+__device__ __forceinline__ void begin_unit(Unit& own, const Chain& chain, const Launch& launch,
+                                           int first) {
   if (!own.real) return;
   const std::int64_t place = std::int64_t{own.row} * launch.hidden + first + own.unit;
   own.h = load<math>(chain.h_0, place);
   if constexpr (Cell::has_c) own.c = load<math>(chain.c_0, place);
 #pragma unroll
-  for (int g = 0; g < Cell::gates; ++g) {
-    const std::int64_t column = g * std::int64_t{launch.hidden} + first + own.unit;
-    if constexpr (!inside) own.bias[g] = sum_bias<Cell, math>(chain, g, column);
-    if (chain.b_hh && !Cell::adds_products(g)) own.apart = load<math>(chain.b_hh, column);
-  }
-  if (chain.gates) take_inputs(own, chain, launch, first, 0);
+  for (int g = 0; g < Cell::gates; ++g)
+    if (chain.b_hh && !Cell::adds_products(g))
+      own.apart = load<math>(chain.b_hh, g * std::int64_t{launch.hidden} + first + own.unit);
 }
 
-template <class Cell, bool inside>
-__device__ __forceinline__ void update(Unit<Cell, inside>& own, const float (&a)[Cell::gates],
-                                       Activation activation) {
-  float x[Cell::gates];
-#pragma unroll
-  for (int g = 0; g < Cell::gates; ++g) x[g] = inside ? own.input[g] : own.input[g] + own.bias[g];
-  float hidden[Cell::gates];
+/// Where thread `thread`'s own copy of a gate's input product of a step is.
+__device__ __forceinline__ float* given_at(float* memory, const Layout& at, int gates, int gate,
+                                           int step, int thread) {
+  return memory + at.given + ((step % input_buffers) * gates + gate) * at.given_row + thread;
+}
+/// One group of copies, which may be empty. number: of this unit among all threads'.
+template <class Cell>
+__device__ __forceinline__ void fetch_given(const Unit& own, const Chain& chain,
+                                            const Launch& launch, const Layout& at, float* memory,
+                                            int number, int first, int step) {
+  if (step >= launch.steps || !own.real) return;
+  const int now = chain.reverse ? launch.steps - 1 - step : step;
 #pragma unroll
   for (int g = 0; g < Cell::gates; ++g)
-    hidden[g] = Cell::adds_products(g) ? a[g] : a[g] + own.apart;
-  update_cell<Cell>(x, hidden, own.h, own.c, activation);
+    copy_async_4(given_at(memory, at, Cell::gates, g, step, number),
+                 chain.gates + now * chain.gates_step + own.row * chain.gates_row +
+                     g * std::int64_t{launch.hidden} + first + own.unit,
+                 true);
 }
 
-/// Hands h of four units of a row, one in each of four lanes, to every block of the cluster.
-__device__ __forceinline__ void send(float h, bool there, std::uint32_t to, std::uint32_t barrier,
-                                     int lane, int blocks) {
-  const int first = lane & ~3;
-  const float4 all{__shfl_sync(~0u, h, first), __shfl_sync(~0u, h, first + 1),
-                   __shfl_sync(~0u, h, first + 2), __shfl_sync(~0u, h, first + 3)};
-  if (!there) return;
-  for (int block = lane & 3; block < blocks; block += 4)
-    store_async(in_block(to, block), all, in_block(barrier, block));
+/// The bits of four units of a row, one in each of four lanes, in all of them.
+__device__ __forceinline__ void gather(std::uint32_t (&all)[4], std::uint32_t word, int lane) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) all[i] = __shfl_sync(~0u, word, (lane & ~3) + i);
+}
+
+/// Hands h on, a unit a lane: to every block of the cluster, for the next step, and to the layer
+/// above. `to`: the row's vector in this block, from this block's units on.
+template <Element element, Math math>
+__device__ __forceinline__ void hand_on(const Unit& own, float scale, bool last, char* to,
+                                        std::uint64_t* barrier, uint4* above, std::uint32_t tag,
+                                        int lane, int blocks) {
+  std::uint32_t four[4];
+  const std::uint32_t word = bits<element>(element == Element::split ? own.h * scale : own.h);
+  if constexpr (is_wide<element>) {
+    gather(four, word, lane);
+    Quad<element> quad;
+    quad.set(four[0], four[1], four[2], four[3]);
+    uint4 all{quad.word[0], quad.word[1], quad.word[2], quad.word[3]};
+    if (!last && own.there) {
+      const std::uint32_t place = shared_address(to + (own.unit & ~3) * 4);
+      for (int block = lane & 3; block < blocks; block += 4)
+        store_async(in_block(place, block), all, in_block(shared_address(barrier), block));
+    }
+    if (!above) return;
+    all.z = (all.z & ~1u) | tag;
+    if (own.there && lane % 4 == 0) store_word(above + own.unit / 4, all);
+  } else {
+    if (!last) {
+      const std::uint32_t pair = word | __shfl_down_sync(~0u, word, 1) << 16;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) four[i] = __shfl_sync(~0u, pair, (lane & ~7) + 2 * i);
+      if (own.there) {
+        const std::uint32_t place = shared_address(to + (own.unit & ~7) * 2);
+        for (int block = lane & 7; block < blocks; block += 8)
+          store_async(in_block(place, block), uint4{four[0], four[1], four[2], four[3]},
+                      in_block(shared_address(barrier), block));
+      }
+    }
+    if (!above) return;
+    // As f32, whose last bits are free then.
+    gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(own.h))), lane);
+    if (own.there && lane % 4 == 0)
+      store_word(above + own.unit / 4, {four[0], four[1], four[2] | tag, four[3]});
+  }
 }
 
 /// The warps that make the hidden products and the gates.
-template <class Cell, int k_lane, Math math, bool inside>
+template <class Cell, int k_lane, Math math, bool stacked>
 __device__ __forceinline__ void step_units(const Chain& chain, const Launch& launch,
                                            const Layout& at, float* memory, std::uint64_t* whole,
                                            int thread, int rank, int blocks, std::uint32_t tag) {
-  constexpr int length = row_length(Cell::gates), most = inside ? 1 : units_a_thread;
-  const int warp = thread / 32, lane = thread % 32, first = rank * launch.units;
-  const int owned = chain.rows * launch.units;
-  Products<Cell::gates, k_lane, math, tight<Cell, k_lane, math, inside>> products;
-  products.read(chain.w_hh, launch.hidden, warp, lane, first, launch);
-  Unit<Cell, inside> units[most];
+  constexpr Element element = element_of<math, Cell::gates>;
+  constexpr int gates = Cell::gates, length = row_length(gates);
+  constexpr int most = stacked ? 1 : units_a_thread, bytes = is_wide<element> ? 4 : 2;
+  const int warp = thread / 32, lane = thread % 32, first = rank * unit_cap;
+  const int owned = chain.rows * unit_cap;
+  const bool given = !stacked || !chain.below;
+  Products<gates, k_lane, math, !tight<Cell, math, stacked>> products;
+  const float scale = scale_of<element>(memory, of_h);
+  products.read(chain.w_hh, launch.hidden, warp, lane, first, launch,
+                scale_of<element>(memory, of_weights), scale);
+  if (stacked && chain.above && rank == 0 && thread == 0)
+    store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
+  Unit units[most];
 #pragma unroll
   for (int n = 0; n < most; ++n) {
     const int i = thread + n * half_threads;
-    units[n].row = i / launch.units, units[n].unit = i % launch.units;
+    units[n].row = i / unit_cap, units[n].unit = i % unit_cap;
     units[n].there = i < owned;
     units[n].real = units[n].there && first + units[n].unit < launch.hidden;
     begin_unit<Cell, math>(units[n], chain, launch, first);
   }
-  const int bytes = chain.rows * launch.units * blocks * int(sizeof(float));
+  const auto fetch = [&](int step) {
+    if (!given) return;
+#pragma unroll
+    for (int n = 0; n < most; ++n)
+      fetch_given<Cell>(units[n], chain, launch, at, memory, thread + n * half_threads, first,
+                        step);
+    copies_commit();
+  };
+  for (int step = 0; step < steps_ahead; ++step) fetch(step);
+  const int whole_bytes = owned * blocks * bytes;
   for (int step = 0; step < launch.steps; ++step) {
     const int now = chain.reverse ? launch.steps - 1 - step : step;
     const bool last = step == launch.steps - 1;
-    if (thread == 0 && !last) barrier_expect(&whole[step & 1], bytes);
+    if (thread == 0 && !last) barrier_expect(&whole[step & 1], whole_bytes);
     if (step > 0) wait(&whole[(step - 1) & 1], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
     float* const parts = memory + at.hidden_parts + (step & 1) * at.parts;
-    products.multiply(memory + at.hidden + ((step + 1) & 1) * at.vectors, chain.rows, parts, warp,
-                      lane, kept_mask(memory));
-    meet(hidden_warps, half_threads);
-    if constexpr (inside) meet(inputs_ready + (step & 1), 2 * half_threads);
+    products.multiply(
+        reinterpret_cast<const char*>(memory + at.hidden + ((step + 1) & 1) * at.vectors),
+        chain.rows, parts, warp, lane);
+    // Input products before the barrier of the sums, or behind one that does for both.
+    float x[most][gates] = {};
+    if (given) {
+      copies_wait<steps_ahead - 1>();
+#pragma unroll
+      for (int n = 0; n < most; ++n)
+#pragma unroll
+        for (int g = 0; g < gates; ++g)
+          if (units[n].real)
+            x[n][g] = *given_at(memory, at, gates, g, step, thread + n * half_threads) +
+                      memory[at.bias + g * unit_cap + units[n].unit];
+      meet(hidden_warps, half_threads);
+    } else {
+      meet(inputs_ready + (step & 1), 2 * half_threads);
+#pragma unroll
+      for (int g = 0; g < gates; ++g)
+        if (units[0].there)
+          x[0][g] = memory[at.inputs + (step & 1) * at.sums + units[0].row * length + g * unit_cap +
+                           units[0].unit];
+    }
 #pragma unroll
     for (int n = 0; n < most; ++n) {
-      Unit<Cell, inside>& own = units[n];
+      Unit& own = units[n];
       if (n * half_threads + warp * 32 >= owned) continue;  // all lanes of the warp
       if (own.there) {
-        float a[Cell::gates] = {};
-        const float* const mine = parts + own.row * parts_stride(Cell::gates) + own.unit;
-        const float* const input =
-            memory + at.input_sums + (step & 1) * at.sums + own.row * length + own.unit;
-#pragma unroll(tight <Cell, k_lane, math, inside> ? 2 : half_warps)
+        float a[gates] = {};
+        const float* const mine = parts + own.row * parts_stride(gates) + own.unit;
+#pragma unroll(tight <Cell, math, stacked>&& gates == 4 ? 2 : half_warps)
         for (int w = 0; w < half_warps; ++w)
 #pragma unroll
-          for (int g = 0; g < Cell::gates; ++g) a[g] += mine[w * length + g * unit_cap];
-        if constexpr (inside)
+          for (int g = 0; g < gates; ++g) a[g] += mine[w * length + g * unit_cap];
 #pragma unroll
-          for (int g = 0; g < Cell::gates; ++g) own.input[g] = input[g * unit_cap];
-        update(own, a, launch.activation);
+        for (int g = 0; g < gates; ++g)
+          if (!Cell::adds_products(g)) a[g] += own.apart;
+        update_cell<Cell>(x[n], a, own.h, own.c, launch.activation);
         if (!own.real) own.h = 0;  // not NaN, where an input is infinite
       }
-      if (!last)
-        send(own.h, own.there,
-             shared_address(memory + at.hidden + (step & 1) * at.vectors +
-                            own.row * vector_stride(k_lane) + first + (own.unit & ~3)),
-             shared_address(&whole[step & 1]), lane, blocks);
-      if (chain.above) {  // two lanes' values in one store
-        const float other = __shfl_down_sync(~0u, own.h, 1);
-        if (own.there && lane % 2 == 0)
-          store_tagged(chain.above +
-                           (std::int64_t{now} * chain.rows + own.row) * (launch.units * blocks) +
-                           first + own.unit,
-                       {tagged(own.h, tag + now), tagged(other, tag + now)});
-      }
+      uint4* above = nullptr;
+      if constexpr (stacked)
+        if (chain.above)
+          above = static_cast<uint4*>(chain.above) + 1 +
+                  ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
+                      (unit_cap / tagged_units);
+      hand_on<element, math>(own, scale, last,
+                             reinterpret_cast<char*>(memory + at.hidden + (step & 1) * at.vectors) +
+                                 (own.row * vector_stride(k_lane) + first) * bytes,
+                             &whole[step & 1], above, tag, lane, blocks);
       if (own.real && chain.y)
         store<math>(chain.y, now * chain.y_step + own.row * chain.y_row + first + own.unit, own.h);
-      if constexpr (!inside)
-        if (own.real && !last) take_inputs(own, chain, launch, first, step + 1);
     }
+    fetch(step + steps_ahead);
     // Nobody waits for the last two.
-    if constexpr (inside)
-      if (step + 2 < launch.steps) arrive(inputs_read + (step & 1), 2 * half_threads);
+    if constexpr (stacked)
+      if (!given && step + 2 < launch.steps) arrive(inputs_read + (step & 1), 2 * half_threads);
   }
 #pragma unroll
   for (int n = 0; n < most; ++n) {
-    const Unit<Cell, inside>& own = units[n];
+    const Unit& own = units[n];
     if (!own.real) continue;
     const std::int64_t place = std::int64_t{own.row} * launch.hidden + first + own.unit;
     for (void* const to : {chain.h_n, chain.h_next})
@@ -292,51 +396,74 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   }
   // Every block has read it: those of this cluster before its barrier, and those of the layers
   // below before they wrote the words that the last step needed.
-  if (chain.ends_epoch && rank == 0 && thread == 0) *chain.epoch += unsigned(launch.steps);
+  if (chain.ends_epoch && rank == 0 && thread == 0) *chain.epoch += 1;
+}
+
+/// Shared memory before the first step: zeros, h_0, the biases, and the largest values.
+template <class Cell, int k_lane, Math math, bool stacked>
+__device__ __forceinline__ void begin_block(const Chain& chain, const Launch& launch,
+                                            const Layout& at, float* memory, int first) {
+  constexpr Element element = element_of<math, Cell::gates>;
+  const int thread = int(threadIdx.x), threads = int(blockDim.x);
+  const int states = chain.rows * launch.hidden;
+  // What no step writes is multiplied by weights of zero, and must be a number.
+  for (int i = at.hidden + thread; i < at.floats; i += threads) memory[i] = 0;
+  if constexpr (element == Element::split) {
+    constexpr int gates = Cell::gates;
+    raise(largest_at(memory, of_weights),
+          largest_weight<gates, math>(chain.w_hh, launch.hidden, first));
+    raise(largest_at(memory, of_h), largest_state<math>(chain.h_0, states));
+    if (stacked && chain.below)
+      raise(largest_at(memory, of_input_weights),
+            largest_weight<gates, math>(chain.w_ih, launch.hidden, first));
+  }
+  __syncthreads();
+  const float scale = scale_of<element>(memory, of_h);
+  for (int i = thread; i < states; i += threads) {
+    char* const vector = reinterpret_cast<char*>(memory + at.hidden + at.vectors) +
+                         i / launch.hidden * vector_stride(k_lane) * (is_wide<element> ? 4 : 2);
+    put<element>(vector, i % launch.hidden, bits<element>(load<math>(chain.h_0, i) * scale));
+  }
+  for (int i = thread; i < row_length(Cell::gates); i += threads) {
+    const int gate = i / unit_cap, unit = first + i % unit_cap;
+    if (unit < launch.hidden)
+      memory[at.bias + i] =
+          sum_bias<Cell, math>(chain, gate, gate * std::int64_t{launch.hidden} + unit);
+  }
 }
 
 /// Grid: clusters times blocks; launch with a cluster dimension, and cooperatively where clusters
 /// wait on each other.
-template <class Cell, int k_lane, Math math, bool inside>
-__global__ void __launch_bounds__(half_threads*(inside ? 2 : 1), 1)
+template <class Cell, int k_lane, Math math, bool stacked>
+__global__ void __launch_bounds__(half_threads*(stacked ? 2 : 1), 1)
     persistent_cluster(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   RNNBENCH_DYNAMIC_SHARED(memory);
   auto* const whole = reinterpret_cast<std::uint64_t*>(memory);  // h of an even or odd step is
-  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * launch.units;
+  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * unit_cap;
   const int thread = int(threadIdx.x);
   // In shared memory: in registers it would take those of the weights.
   RNNBENCH_SHARED(Chain, chain);
-  if (thread == 0) chain = launch.chains[blockIdx.x / blocks];
-  __syncthreads();
-  const Layout at = layout(Cell::gates, k_lane, chain.rows, inside);
-  // Before the barrier of the cluster, after which a block may end and hand it on.
-  const std::uint32_t tag = chain.epoch ? *chain.epoch + 1 : 0;
   if (thread == 0) {
+    chain = launch.chains[blockIdx.x / blocks];
     for (int k = 0; k < 2; ++k) barrier_init(&whole[k], 1);
     barriers_ready();
-    *kept_mask(memory) = high_mask;
+    for (int k = 0; k < 3; ++k) *largest_at(memory, Largest(k)) = 0;
   }
-  // What no step writes is multiplied by weights of zero, and must be a number.
-  for (int i = at.hidden + thread; i < at.floats; i += int(blockDim.x)) memory[i] = 0;
   __syncthreads();
-  for (int i = thread; i < chain.rows * launch.hidden; i += int(blockDim.x))
-    memory[at.hidden + at.vectors + i / launch.hidden * vector_stride(k_lane) + i % launch.hidden] =
-        load<math>(chain.h_0, i);
-  if constexpr (inside)
-    for (int i = thread; i < Cell::gates * unit_cap; i += int(blockDim.x)) {
-      const int gate = i / unit_cap, unit = first + i % unit_cap;
-      if (i % unit_cap < launch.units && unit < launch.hidden)
-        memory[at.bias + i] =
-            sum_bias<Cell, math>(chain, gate, gate * std::int64_t{launch.hidden} + unit);
-    }
+  constexpr int bytes = is_wide<element_of<math, Cell::gates>> ? 4 : 2;
+  const Layout at = layout(Cell::gates, k_lane, bytes, chain.rows, stacked);
+  // Before the barrier of the cluster, after which a block may end and hand it on.
+  const std::uint32_t tag = chain.epoch ? (*chain.epoch + 1) & 1 : 0;
+  begin_block<Cell, k_lane, math, stacked>(chain, launch, at, memory, first);
   __syncthreads();
   cluster_arrive_and_wait();
-  if (!inside || thread < half_threads)
-    step_units<Cell, k_lane, math, inside>(chain, launch, at, memory, whole, thread, rank, blocks,
-                                           tag);
-  else
-    make_inputs<Cell, k_lane, math>(chain, launch, at, memory, thread - half_threads, first, tag);
+  if (!stacked || thread < half_threads)
+    step_units<Cell, k_lane, math, stacked>(chain, launch, at, memory, whole, thread, rank, blocks,
+                                            tag);
+  else if (chain.below)
+    make_inputs<Cell, k_lane, math>(chain, launch, at, memory, thread - half_threads, first, blocks,
+                                    tag);
 #endif
 }
 

@@ -27,7 +27,7 @@ class OnGrid final : public Kernel {
     exchange_bytes_ = exchange_bytes(int(p.hidden), math_of(p.dtype), plan.tile);
     exchange_ = zeroed_array<unsigned char>(exchange_bytes_ * std::size_t(plan.at_once));
     input_products_ = std::make_unique<InputProducts<T>>(
-        p, t, [this](int layer) { return layers_.input_of(layer); });
+        p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int first = 0; first < plan.groups(p); first += plan.at_once)
         turns_.push_back(turn_of(layer, first));

@@ -37,16 +37,13 @@ bool any_fits(const Problem& p, std::int64_t hidden, const DeviceInfo& device) {
 
 Plan shaped(const GridTile& tile, int slices, const Problem& p, const DeviceInfo& device) {
   const Math math = math_of(p.dtype);
-  Plan plan{.form = Form::grid,
-            .units = tile.units,
-            .slices = slices,
-            .rows = rows_of(p.batch, slices, 0),
-            .tile = tile};
+  Plan plan{
+      .form = Form::grid, .slices = slices, .rows = rows_of(p.batch, slices, 0), .tile = tile};
   plan.blocks = grid_blocks(int(p.hidden), math, tile);
   plan.at_once = std::min({most_grid_groups, device.units / plan.blocks, plan.groups(p)});
   plan.step_s = grid_step_s(tile, math, gates(p.cell), int(p.hidden), plan.rows);
   plan.total_s = p.layers * plan.turns(p) * (double(p.seq) * plan.step_s + grid_launch_s) +
-                 input_products_s(p, device);
+                 input_products_s(p, device, p.layers);
   return plan;
 }
 

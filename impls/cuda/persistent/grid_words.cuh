@@ -17,25 +17,6 @@
 
 namespace rnnbench::persistent {
 
-/// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.
-__device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
-  std::uint64_t low = word.x | std::uint64_t{word.y} << 32;
-  std::uint64_t high = word.z | std::uint64_t{word.w} << 32;
-  asm volatile(
-      "{ .reg .pred p; .reg .b128 t; setp.ne.u32 p, %3, 0; mov.b128 t, {%0, %1};"
-      " @p ld.relaxed.gpu.global.b128 t, [%2]; mov.b128 {%0, %1}, t; }"
-      : "+l"(low), "+l"(high)
-      : "l"(from), "r"(unsigned(wanted)));
-  word.x = unsigned(low), word.y = unsigned(low >> 32);
-  word.z = unsigned(high), word.w = unsigned(high >> 32);
-}
-__device__ __forceinline__ void store_word(void* to, uint4 word) {
-  asm volatile(
-      "{ .reg .b128 t; mov.b128 t, {%1, %2}; st.relaxed.gpu.global.b128 [%0], t; }" ::"l"(to),
-      "l"(word.x | std::uint64_t{word.y} << 32), "l"(word.z | std::uint64_t{word.w} << 32)
-      : "memory");
-}
-
 /// The bits that products read for a value.
 template <Math math>
 __device__ __forceinline__ unsigned product_bits(float value) {

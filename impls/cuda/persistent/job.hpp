@@ -11,17 +11,15 @@ enum class Activation { tanh, relu };
 /// of the batch are counted in the slice; pointers are to the slice's first row. In the storage
 /// type unless said otherwise.
 struct Chain {
-  const void* w_ih = nullptr;  // [G*H, x_width]; read where the input products are inside
+  const void* w_ih = nullptr;  // [G*H, H]; read where the input is another layer's h
   const void* w_hh = nullptr;  // [G*H, H]
   const void* b_ih = nullptr;  // [G*H], or null
   const void* b_hh = nullptr;
-  // One of three inputs. Row b of step t lies at t * step + b * row:
-  const float* gates = nullptr;          // W_ih x of all steps, made before: f32 [T, rows, G*H]
-  const void* x = nullptr;               // [T, rows, x_width]
-  const std::uint64_t* below = nullptr;  // tagged values of the layer below [T, rows, width]
-  std::int64_t input_step = 0, input_row = 0;
-  int x_width = 0;
-  const void* h_0 = nullptr;  // [rows, H]
+  // One of two inputs:
+  const float* gates = nullptr;  // W_ih x of all steps, made before: f32 [T, rows, G*H],
+  std::int64_t gates_step = 0, gates_row = 0;  // row b of step t at t * step + b * row
+  const void* below = nullptr;                 // words of the layer below [1 + T * rows * words]
+  const void* h_0 = nullptr;                   // [rows, H]
   const void* c_0 = nullptr;
   void* h_n = nullptr;  // [rows, H] or null, and likewise:
   void* c_n = nullptr;
@@ -29,8 +27,8 @@ struct Chain {
   void* c_next = nullptr;
   void* y = nullptr;  // [T, rows, H] at t * y_step + b * y_row, or null
   std::int64_t y_step = 0, y_row = 0;
-  std::uint64_t* above = nullptr;  // tagged values for the layer above [T, rows, width], or null
-  std::uint32_t* epoch = nullptr;  // first tag of this call less 1, one for all layers of a slice
+  void* above = nullptr;           // words for the layer above [1 + T * rows * words], or null
+  std::uint32_t* epoch = nullptr;  // calls before this one, one count for all layers of a slice
   int rows = 0;
   int reverse = 0;     // steps from the last position to the first
   int ends_epoch = 0;  // the top layer: hands the epoch on to the next call
@@ -41,7 +39,7 @@ enum class Waits : std::uint32_t { hidden = 1, below = 2, grid = 3 };
 
 struct Launch {
   const Chain* chains;     // one a cluster
-  int hidden, units;       // H; units of each block of the cluster, a multiple of 4
+  int hidden;              // H
   int steps;               // T
   Activation activation;   // of a cell with one gate
   std::uint64_t limit_ns;  // that a wait may take
@@ -49,7 +47,9 @@ struct Launch {
                            // for (Waits), at which step, and by which block
 };
 
-/// Layers that wait on each other hand each value on with a tag of its step beside it.
-inline constexpr int tagged_bytes = 8;
+/// Layers that wait on each other hand h on in words of 16 bytes: four units of a row, of which the
+/// third has the word's tag as its last bit: the parity of the call. A cluster of C blocks has 4 C
+/// of them for each row. Before them all lies one with the factor that h has in them.
+inline constexpr int tagged_units = 4, tagged_bytes = 16;
 
 }  // namespace rnnbench::persistent

@@ -10,7 +10,7 @@ namespace rnnbench::persistent {
 struct ClusterKernel {
   Math math;
   int gates, k_lane;
-  bool inside;           // makes the input products too
+  bool stacked;          // makes the input products of layers on layers
   const void* function;  // __global__ void(Launch)
 };
 

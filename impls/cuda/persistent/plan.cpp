@@ -1,6 +1,5 @@
 // The cost model of the cluster strategy of cuda:persistent, and both strategies' plans. Measured
-// on an H200, as docs/kernels.md tells: exchange of h in a cluster, what a step costs beside its
-// products, and how much of the f32 units' rate they reach.
+// on an H200, as docs/kernels.md tells: a step without its arithmetic, and its parts.
 #include "impls/cuda/persistent/plan.hpp"
 
 #include <algorithm>
@@ -14,10 +13,12 @@
 namespace rnnbench::persistent {
 namespace {
 
-constexpr double product_rate = 0.8;      // of mma.sync's rate, with h read from shared memory
-constexpr double step_fixed_s = 0.30e-6;  // sums, gates, barriers inside a block
-constexpr double layer_lag_steps = 3;     // a layer of a wavefront behind the one below
-constexpr double launch_s = 8e-6;         // a launch with its weights brought into registers
+constexpr double product_rate = 0.8;         // of mma.sync's rate, with h read from shared memory
+constexpr double step_fixed_s = 0.55e-6;     // h's way to all blocks, sums, gates, barriers
+constexpr double exchange_byte_s = 0.03e-9;  // of h that each block receives
+constexpr double input_fixed_s = 0.5e-6;     // words of the layer below, and sums
+constexpr double layer_lag_steps = 3;        // a layer of a wavefront behind the one below
+constexpr double launch_s = 8e-6;            // a launch with its weights brought into registers
 constexpr double gemm_launch_s = 5e-6;
 constexpr double memory_rate = 3.5e12;  // bytes a second, of what a GEMM writes
 
@@ -26,29 +27,21 @@ int largest_cluster(int cc) { return cc >= 120 ? 8 : 16; }
 
 /// Slices worth a look: each more costs nothing until the chip is full of clusters.
 std::pair<int, int> range_of_slices(Form form, std::int64_t batch) {
-  const int most = form == Form::hoisted ? most_rows : most_rows_inside;
+  const int most = form == Form::hoisted ? most_rows : most_rows_stacked;
   const auto fewest = (batch + most - 1) / most;
   return {int(fewest), int(std::min<std::int64_t>(batch, fewest + 256))};
 }
 
-int round_up(std::int64_t n, int to) { return int((n + to - 1) / to * to); }
-
-/// Until all blocks have all of h, `bytes` of it in all.
-double exchange_s(int blocks, double bytes) {
-  if (blocks == 1) return 0.15e-6;
-  const double shared = 0.35e-6 + 0.03e-9 * bytes;
-  return shared * (0.7 + 0.3 * std::log2(double(blocks)) / 4);
-}
-
 struct Work {
-  int gates;
+  int gates, element_bytes;
   double multiply_adds_per_s;  // of one block, on tensor cores by mma.sync
 };
 
-/// Multiply-adds a clock and SM by mma.sync on CC 9.0; f32 is three products of tf32.
-double multiply_adds_per_clock(Dtype dtype) {
-  if (dtype == Dtype::f32) return 512.0 / 3;
-  return dtype == Dtype::tf32 ? 512 : 1024;
+/// Multiply-adds a clock and SM by mma.sync on CC 9.0; f32 is three products, of f16 where there
+/// are several gates.
+double multiply_adds_per_clock(const Problem& p) {
+  if (p.dtype == Dtype::f32) return (gates(p.cell) > 1 ? 1024.0 : 512.0) / 3;
+  return p.dtype == Dtype::tf32 ? 512 : 1024;
 }
 
 double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
@@ -60,11 +53,11 @@ double products_s(const Plan& plan, const Work& work) {
 
 double step_s(const Plan& plan, const Work& work) {
   const double products = products_s(plan, work);
-  const double bytes = double(plan.rows) * plan.units * plan.cluster * 4;
-  const double chain = products + step_fixed_s + exchange_s(plan.cluster, bytes);
+  const double bytes = double(plan.rows) * unit_cap * plan.cluster * work.element_bytes;
+  const double chain = products + step_fixed_s + exchange_byte_s * bytes;
   // Input products take the tensor cores while h is on its way, and where they have more to do than
   // fits there, the step takes longer.
-  return plan.inside() ? std::max(chain, 2 * products + step_fixed_s) : chain;
+  return plan.stacked() ? std::max(chain, 2 * products + input_fixed_s) : chain;
 }
 
 int chains_at_once(const Problem& p, Form form) {
@@ -76,9 +69,9 @@ double total_s(const Plan& plan, const Problem& p, const DeviceInfo& device) {
   const double turns = std::ceil(clusters / resident_clusters(plan.cluster, device));
   const double sequence = double(p.seq) * plan.step_s * turns + launch_s;
   if (plan.form == Form::wavefront)
-    return sequence + (p.layers - 1) * layer_lag_steps * plan.step_s;
-  if (plan.form == Form::inside) return p.layers * sequence;
-  return p.layers * sequence + input_products_s(p, device);
+    return sequence + (p.layers - 1) * layer_lag_steps * plan.step_s +
+           input_products_s(p, device, 1);
+  return p.layers * sequence + input_products_s(p, device, p.layers);
 }
 
 /// Multiply-adds a GEMM makes in the time of one on the f32 units, on CC 9.0; half of what tensor
@@ -89,12 +82,11 @@ double gemm_speed(Dtype dtype) {
 }
 
 bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
-  if (plan.rows > (plan.inside() ? most_rows_inside : most_rows)) return false;
+  if (plan.rows > (plan.stacked() ? most_rows_stacked : most_rows)) return false;
   const int clusters = plan.slices * chains_at_once(p, plan.form);
   if (plan.form == Form::wavefront && clusters > resident_clusters(plan.cluster, device))
     return false;
-  const Layout at = layout(gates(p.cell), plan.k_lane, plan.rows, plan.inside());
-  return (at.floats + 256) * 4.0 <= shared_bytes(device);
+  return (layout_of(plan, p).floats + 256) * 4.0 <= shared_bytes(device);
 }
 
 /// The shape of a form with that many slices.
@@ -102,32 +94,24 @@ Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
   Plan plan{.form = form, .slices = slices, .rows = rows_of(p.batch, slices, 0)};
   plan.cluster = 2;  // the sanitizers take no store to a cluster of one block
   while (plan.cluster * unit_cap < p.hidden) plan.cluster *= 2;
-  plan.units = round_up((p.hidden + plan.cluster - 1) / plan.cluster, 4);
-  std::int64_t widest = plan.cluster * plan.units;
-  if (form != Form::hoisted) widest = std::max(widest, p.input);
-  if (form == Form::inside && p.layers > 1) widest = std::max(widest, p.directions * p.hidden);
-  plan.k_lane = widest <= k_cap(4) ? 4 : 8;
-  const Work work{gates(p.cell), multiply_adds_per_clock(p.dtype) * clock_of(device)};
+  plan.k_lane = p.hidden <= k_cap(4) ? 4 : 8;
+  const Work work{gates(p.cell), p.dtype == Dtype::f16 || p.dtype == Dtype::bf16 ? 2 : 4,
+                  multiply_adds_per_clock(p) * clock_of(device)};
   plan.step_s = step_s(plan, work);
   plan.total_s = total_s(plan, p, device);
   return plan;
 }
 
 bool takes(Form form, const Problem& p) {
-  if (form == Form::hoisted) return true;
-  if (p.input > k_cap(8)) return false;
-  if (form == Form::wavefront) return p.layers > 1 && p.directions == 1;
-  return p.layers == 1 || p.directions * p.hidden <= k_cap(8);
+  return form == Form::hoisted || (p.layers > 1 && p.directions == 1);
 }
 
-constexpr Form cluster_forms[] = {Form::wavefront, Form::inside, Form::hoisted};
+constexpr Form cluster_forms[] = {Form::wavefront, Form::hoisted};
 
 std::string_view name(Form form) {
   switch (form) {
     case Form::wavefront:
       return "wavefront";
-    case Form::inside:
-      return "inside";
     case Form::grid:
       return "grid";
     case Form::hoisted:
@@ -160,9 +144,15 @@ double shared_bytes(const DeviceInfo& device) {
   return device.on_chip_bytes - registers;
 }
 
-double input_products_s(const Problem& p, const DeviceInfo& device) {
+Layout layout_of(const Plan& plan, const Problem& p) {
+  // f32 with several gates is two halves: products.cuh.
+  return layout(gates(p.cell), plan.k_lane, p.dtype == Dtype::f16 || p.dtype == Dtype::bf16 ? 2 : 4,
+                plan.rows, plan.stacked());
+}
+
+double input_products_s(const Problem& p, const DeviceInfo& device, int layers) {
   double total = 0;
-  for (int layer = 0; layer < p.layers; ++layer) {
+  for (int layer = 0; layer < layers; ++layer) {
     const double results = double(p.seq * p.batch * p.directions * gates(p.cell) * p.hidden);
     total += gemm_launch_s +
              std::max(4 * results / memory_rate, results * double(layer_input(p, layer)) /

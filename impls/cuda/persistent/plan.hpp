@@ -8,15 +8,16 @@
 #include "harness/device.hpp"
 #include "harness/problem.hpp"
 #include "impls/cuda/persistent/grid_tiles.hpp"
+#include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
 
-/// wavefront: one launch, all layers of a stack at once, both products inside. inside: one launch a
-/// layer, both products inside. hoisted: a GEMM for the input products of a layer's steps, then one
-/// launch. These three are the `cluster` strategy, where one cluster's registers hold a layer.
-/// grid: the other strategy, all SMs hold a layer; a GEMM for its input products, then one launch,
-/// or several where the batch's slices do not all run at once.
-enum class Form { wavefront, inside, hoisted, grid };
+/// wavefront: a GEMM for layer 0's input products, then one launch, all layers of a stack at once.
+/// hoisted: for each layer a GEMM for the input products of its steps, then one launch. These two
+/// are the `cluster` strategy, where one cluster's registers hold a layer. grid: the other
+/// strategy, all SMs hold a layer; a GEMM for its input products, then one launch, or several where
+/// the batch's slices do not all run at once.
+enum class Form { wavefront, hoisted, grid };
 
 constexpr Math math_of(Dtype dtype) {
   switch (dtype) {
@@ -35,15 +36,14 @@ constexpr Math math_of(Dtype dtype) {
 struct Plan {
   Form form = Form::hoisted;
   int cluster = 1;  // blocks of a cluster: they share a layer's and direction's units
-  int units = 4;    // of each block, a multiple of 4
-  int k_lane = 4;   // which kernel: its registers cover 32 * k_lane values of h and of the input
+  int k_lane = 4;   // which kernel: its registers cover 32 * k_lane values of h
   int slices = 1;   // of the batch, a cluster or group of blocks each
   int rows = 1;     // of the largest slice
   GridTile tile{};  // grid only, as the next two
   int blocks = 0;   // of a group: they share a layer's and direction's units
   int at_once = 0;  // groups that run at the same time
   double step_s = 0, total_s = 0;  // predicted: one step, one call without the head
-  bool inside() const { return form == Form::wavefront || form == Form::inside; }
+  bool stacked() const { return form == Form::wavefront; }
   int groups(const Problem& p) const { return p.directions * slices; }
   int turns(const Problem& p) const { return (groups(p) + at_once - 1) / at_once; }
   /// "wavefront-c16-s1": blocks of a cluster, slices; "grid-u16-b8-s2": units of a block, rows that
@@ -69,8 +69,11 @@ Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& d
 /// That one block can have: what holds weights, less the registers, which are as many on all chips.
 double shared_bytes(const DeviceInfo& device);
 
-/// The input products of all layers' steps, where they are made before.
-double input_products_s(const Problem& p, const DeviceInfo& device);
+/// A block's shared memory in the cluster strategy.
+Layout layout_of(const Plan& plan, const Problem& p);
+
+/// The input products of the steps of the first `layers`, where they are made before.
+double input_products_s(const Problem& p, const DeviceInfo& device, int layers);
 
 /// Clusters of that many blocks that run at the same time.
 int resident_clusters(int blocks, const DeviceInfo& device);

@@ -47,12 +47,11 @@ __device__ __forceinline__ std::uint32_t in_block(std::uint32_t address, int ran
 }
 
 /// 16 bytes to shared memory of the cluster, counted by `barrier` of the same block.
-__device__ __forceinline__ void store_async(std::uint32_t to, float4 value, std::uint32_t barrier) {
+__device__ __forceinline__ void store_async(std::uint32_t to, uint4 value, std::uint32_t barrier) {
   asm volatile(
       "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, "
       "[%5];" ::"r"(to),
-      "r"(__float_as_uint(value.x)), "r"(__float_as_uint(value.y)), "r"(__float_as_uint(value.z)),
-      "r"(__float_as_uint(value.w)), "r"(barrier)
+      "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w), "r"(barrier)
       : "memory");
 }
 
@@ -64,22 +63,23 @@ __device__ __forceinline__ void arrive(int id, int threads) {
   asm volatile("barrier.cta.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-/// Two words of 8 bytes each, each one access.
-struct TaggedPair {
-  std::uint64_t first, second;
-};
-__device__ __forceinline__ TaggedPair load_tagged(const std::uint64_t* from) {
-  TaggedPair pair;
-  asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
-               : "=l"(pair.first), "=l"(pair.second)
-               : "l"(from)
-               : "memory");
-  return pair;
+/// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.
+__device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
+  std::uint64_t low = word.x | std::uint64_t{word.y} << 32;
+  std::uint64_t high = word.z | std::uint64_t{word.w} << 32;
+  asm volatile(
+      "{ .reg .pred p; .reg .b128 t; setp.ne.u32 p, %3, 0; mov.b128 t, {%0, %1};"
+      " @p ld.relaxed.gpu.global.b128 t, [%2]; mov.b128 {%0, %1}, t; }"
+      : "+l"(low), "+l"(high)
+      : "l"(from), "r"(unsigned(wanted)));
+  word.x = unsigned(low), word.y = unsigned(low >> 32);
+  word.z = unsigned(high), word.w = unsigned(high >> 32);
 }
-__device__ __forceinline__ void store_tagged(std::uint64_t* to, TaggedPair pair) {
-  asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(to), "l"(pair.first),
-               "l"(pair.second)
-               : "memory");
+__device__ __forceinline__ void store_word(void* to, uint4 word) {
+  asm volatile(
+      "{ .reg .b128 t; mov.b128 t, {%1, %2}; st.relaxed.gpu.global.b128 [%0], t; }" ::"l"(to),
+      "l"(word.x | std::uint64_t{word.y} << 32), "l"(word.z | std::uint64_t{word.w} << 32)
+      : "memory");
 }
 
 }  // namespace rnnbench::persistent

@@ -4,10 +4,14 @@
 // A warp has a slice of k and all rows: m-tile g of mma.sync is gate g of the block's 16 units, and
 // eight vectors are an n-tile. Which value of k stands where in a fragment is free as long as
 // weights and vectors agree: lane l takes the four values at 16 j + 4 (l % 4) of its slice, so that
-// a fragment of vectors is one 16-byte load and weights are read as they lie.
+// a fragment of vectors is one load and weights are read as they lie.
 //
-// f32 is three tf32 products of high and low parts (3xTF32), which leaves out 2^-22 or so; the sums
-// of a slice are short, and slices are added in f32: an error below that of a chain of f32 sums.
+// f32 is three products of high and low parts. Of f16 where a cell has several gates: both parts
+// have 11 bits, as those of tf32, at twice its rate and in the registers of one f32. Their range is
+// kept by powers of two: one for a block's weights, and one for h, which no gate lets grow beyond 1
+// or where it began. Elsewhere, where h knows no bound, of tf32. What is left out is 2^-22 of a
+// term or so; the sums of a slice are short, and slices are added in f32: an error below that of a
+// chain of f32 sums.
 #pragma once
 
 #include <type_traits>
@@ -36,164 +40,217 @@ __device__ __forceinline__ void store(void* to, std::int64_t at, float value) {
 /// The bits of an f32 that tf32 has.
 inline constexpr std::uint32_t high_mask = 0xffffe000;
 
-/// Four neighbours in k as words of fragments, and for 3xTF32 what those leave.
-template <Math math>
-struct Words {
-  static constexpr bool wide = math == Math::f32 || math == Math::tf32;
-  static constexpr int count = wide ? 4 : 2;
-  std::uint32_t high[count], low[math == Math::f32 ? count : 1];
+/// What vectors consist of in shared memory, and weights in registers. Each is `bits` of a value
+/// times a power of two, which is 1 but for `split`.
+enum class Element { split, f32, tf32, f16, bf16 };  // split: f16 high part, and low part above it
 
-  Words() = default;
-  __device__ __forceinline__ explicit Words(const float (&v)[4]) {
-    if constexpr (wide) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        high[i] = round_to_tf32(v[i]);
-        if constexpr (math == Math::f32)  // the hardware cuts off what is below its 11 bits
-          low[i] = __float_as_uint(v[i] - __uint_as_float(high[i]));
-      }
+template <Math math, int gates>
+inline constexpr Element element_of = math == Math::f32 ? gates > 1 ? Element::split : Element::f32
+                                      : math == Math::tf32 ? Element::tf32
+                                      : math == Math::f16  ? Element::f16
+                                                           : Element::bf16;
+template <Element element>
+inline constexpr bool is_wide = element != Element::f16&& element != Element::bf16;  // 4 bytes
+
+/// How much larger low parts are kept than they are.
+inline constexpr float low_scale = 2048;
+
+template <Element element>
+__device__ __forceinline__ std::uint32_t bits(float value) {
+  if constexpr (element == Element::split) {
+    const __half high = __float2half_rn(value);
+    const __half low = __float2half_rn((value - __half2float(high)) * low_scale);
+    return __half_as_ushort(high) | std::uint32_t{__half_as_ushort(low)} << 16;
+  } else if constexpr (element == Element::f32) {
+    return __float_as_uint(value);
+  } else if constexpr (element == Element::tf32) {
+    return round_to_tf32(value);
+  } else if constexpr (element == Element::f16) {
+    return __half_as_ushort(__float2half_rn(value));
+  } else {
+    return __bfloat16_as_ushort(__float2bfloat16_rn(value));
+  }
+}
+
+/// Four neighbours in k, as they lie in shared memory: `split` ones high parts first.
+template <Element element>
+struct Quad {
+  static constexpr int count = is_wide<element> ? 4 : 2;
+  std::uint32_t word[count];
+
+  /// Of the bits of four elements.
+  __device__ __forceinline__ void set(std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                                      std::uint32_t d) {
+    if constexpr (element == Element::split) {
+      word[0] = (a & 0xffff) | b << 16, word[1] = (c & 0xffff) | d << 16;
+      word[2] = a >> 16 | (b & 0xffff0000), word[3] = c >> 16 | (d & 0xffff0000);
+    } else if constexpr (is_wide<element>) {
+      word[0] = a, word[1] = b, word[2] = c, word[3] = d;
     } else {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        if constexpr (math == Math::f16) {
-          const __half2 pair = __floats2half2_rn(v[2 * i], v[2 * i + 1]);
-          high[i] = *reinterpret_cast<const std::uint32_t*>(&pair);
-        } else {
-          const __nv_bfloat162 pair = __floats2bfloat162_rn(v[2 * i], v[2 * i + 1]);
-          high[i] = *reinterpret_cast<const std::uint32_t*>(&pair);
-        }
-      }
+      word[0] = a | b << 16, word[1] = c | d << 16;
+    }
+  }
+  __device__ __forceinline__ void read(const void* from) {
+    if constexpr (count == 4) {
+      const uint4 all = *static_cast<const uint4*>(from);
+      word[0] = all.x, word[1] = all.y, word[2] = all.z, word[3] = all.w;
+    } else {
+      const uint2 all = *static_cast<const uint2*>(from);
+      word[0] = all.x, word[1] = all.y;
     }
   }
 };
 
-/// sums += 16 rows times 8 vectors over 16 values of k. a: of rows l / 4 and l / 4 + 8.
-template <Math math>
-__device__ __forceinline__ void multiply_add_16(float (&sums)[4], const Words<math>& a0,
-                                                const Words<math>& a1, const Words<math>& b) {
-  constexpr MmaFormat format = math == Math::f16    ? MmaFormat::f16
-                               : math == Math::bf16 ? MmaFormat::bf16
-                                                    : MmaFormat::tf32;
-  if constexpr (Words<math>::wide) {
+/// Sums of 16 rows times 8 vectors; `rest` is low_scale times too large.
+template <Element element>
+struct Sums {
+  float main[4] = {}, rest[element == Element::split ? 4 : 1] = {};
+  __device__ __forceinline__ float sum(int i, float scale) const {
+    if constexpr (element == Element::split)
+      return (main[i] + rest[i] * (1 / low_scale)) * scale;
+    else
+      return main[i];
+  }
+};
+
+/// Over 16 values of k. a: of rows l / 4 and l / 4 + 8.
+template <Element element>
+__device__ __forceinline__ void add_products(Sums<element>& sums, const Quad<element>& a0,
+                                             const Quad<element>& a1, const Quad<element>& b) {
+  if constexpr (element == Element::split) {
+    const std::uint32_t high[4] = {a0.word[0], a1.word[0], a0.word[1], a1.word[1]};
+    const std::uint32_t low[4] = {a0.word[2], a1.word[2], a0.word[3], a1.word[3]};
+    multiply_add<MmaFormat::f16>(sums.rest, low, b.word[0], b.word[1]);
+    multiply_add<MmaFormat::f16>(sums.main, high, b.word[0], b.word[1]);
+    multiply_add<MmaFormat::f16>(sums.rest, high, b.word[2], b.word[3]);
+  } else if constexpr (is_wide<element>) {
 #pragma unroll
     for (int i = 0; i < 4; i += 2) {
-      const std::uint32_t high[4] = {a0.high[i], a1.high[i], a0.high[i + 1], a1.high[i + 1]};
-      if constexpr (math == Math::f32) {
-        const std::uint32_t low[4] = {a0.low[i], a1.low[i], a0.low[i + 1], a1.low[i + 1]};
-        multiply_add<format>(sums, low, b.high[i], b.high[i + 1]);
-        multiply_add<format>(sums, high, b.low[i], b.low[i + 1]);
+      const std::uint32_t a[4] = {a0.word[i], a1.word[i], a0.word[i + 1], a1.word[i + 1]};
+      if constexpr (element == Element::f32) {
+        const auto minus = [](std::uint32_t word, std::uint32_t part) {
+          return __float_as_uint(__uint_as_float(word) - __uint_as_float(part));
+        };
+        const auto cut = [&](int k) {  // what the hardware cuts off, having no bits for it
+          return minus(a[k], a[k] & high_mask);
+        };
+        const std::uint32_t rest[4] = {cut(0), cut(1), cut(2), cut(3)};
+        const std::uint32_t b0 = round_to_tf32(__uint_as_float(b.word[i]));
+        const std::uint32_t b1 = round_to_tf32(__uint_as_float(b.word[i + 1]));
+        multiply_add<MmaFormat::tf32>(sums.main, rest, b0, b1);
+        multiply_add<MmaFormat::tf32>(sums.main, a, minus(b.word[i], b0), minus(b.word[i + 1], b1));
+        multiply_add<MmaFormat::tf32>(sums.main, a, b0, b1);
+      } else {
+        multiply_add<MmaFormat::tf32>(sums.main, a, b.word[i], b.word[i + 1]);
       }
-      multiply_add<format>(sums, high, b.high[i], b.high[i + 1]);
     }
   } else {
-    const std::uint32_t high[4] = {a0.high[0], a1.high[0], a0.high[1], a1.high[1]};
-    multiply_add<format>(sums, high, b.high[0], b.high[1]);
+    constexpr MmaFormat format = element == Element::f16 ? MmaFormat::f16 : MmaFormat::bf16;
+    const std::uint32_t a[4] = {a0.word[0], a1.word[0], a0.word[1], a1.word[1]};
+    multiply_add<format>(sums.main, a, b.word[0], b.word[1]);
   }
 }
 
-/// A lane's part of a warp's weights, of every gate rows l / 4 and l / 4 + 8, and what is made of
-/// them. Weights are words of fragments, but those of f32, which are split into their parts: `anew`
-/// for each product where registers do not hold both.
-template <int gates, int k_lane, Math math, bool anew>
+/// The power of two that brings values of up to `largest` to 2^15, where f16 still holds them and
+/// has the most room below.
+__device__ __forceinline__ float scale_for(float largest) {
+  const int exponent = int(__float_as_uint(largest) >> 23) - 127;
+  const int up = max(-112, min(14 - exponent, 112));
+  return __uint_as_float(std::uint32_t(127 + up) << 23);
+}
+
+/// A lane's part of a warp's weights: of every gate rows l / 4 and l / 4 + 8.
+/// pairs: two times eight vectors at once, where registers hold their sums.
+template <int gates, int k_lane, Math math, bool pairs>
 class Products {
+  static constexpr Element element = element_of<math, gates>;
+
  public:
-  /// W's rows of units `first` on, for each gate; from `from` [gates * H, width].
+  /// W's rows of units `first` on, for each gate; from `from` [gates * H, width], column k at place
+  /// k of the vectors. The scales are of `split` elements: these weights', and of the vectors that
+  /// it will be given.
   __device__ __forceinline__ void read(const void* from, int width, int warp, int lane, int first,
-                                       const Launch& launch) {
+                                       const Launch& launch, float scale, float vectors_scale) {
+    scale_ = 1 / scale / vectors_scale;
 #pragma unroll
     for (int g = 0; g < gates; ++g)
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const int unit = lane / 4 + 8 * half;
-        const bool there = unit < launch.units && first + unit < launch.hidden;
-        const std::int64_t row = (std::int64_t{g} * launch.hidden + first + unit) * width;
+        const int unit = first + lane / 4 + 8 * half;
+        const std::int64_t row = (std::int64_t{g} * launch.hidden + unit) * width;
 #pragma unroll
         for (int j = 0; j < chunks; ++j) {
-          float v[4];
+          std::uint32_t word[4];
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             const int column = warp * 4 * k_lane + j * 16 + lane % 4 * 4 + i;
-            v[i] = there && column < width ? load<math>(from, row + column) : 0.0f;
+            const bool there = unit < launch.hidden && column < width;
+            word[i] = bits<element>(there ? load<math>(from, row + column) * scale : 0.0f);
           }
-          if constexpr (math == Math::f32) {
+          weights_[g][half][j].set(word[0], word[1], word[2], word[3]);
+          // The assembler would keep the parts of words apart, and put some into memory for it;
+          // what a shuffle gives it takes as it is.
+          if constexpr (element == Element::split)
 #pragma unroll
-            for (int i = 0; i < 4; ++i) weights_[g][half][j][i] = __float_as_uint(v[i]);
-          } else {
-            const Words<math> words(v);
-#pragma unroll
-            for (int i = 0; i < Words<math>::count; ++i) weights_[g][half][j][i] = words.high[i];
-          }
+            for (std::uint32_t& packed : weights_[g][half][j].word)
+              packed = __shfl_sync(~0u, packed, lane);
         }
       }
   }
 
   /// Of `count` vectors [count rounded up to 8, vector_stride(k_lane)] to rows of `sums`, as many,
-  /// parts_stride(gates) apart. Reads and writes what is beyond `count` as well. mask: high_mask in
-  /// shared memory, read each time where weights are split anew: the compiler would split known
-  /// ones once and for all, and put into memory what it has no registers for.
-  __device__ __forceinline__ void multiply(const float* vectors, int count, float* sums, int warp,
-                                           int lane,
-                                           const volatile std::uint32_t* kept_mask) const {
-    vectors += lane / 4 * vector_stride(k_lane) + warp * 4 * k_lane + lane % 4 * 4;
+  /// parts_stride(gates) apart. Reads and writes what is beyond `count` as well.
+  __device__ __forceinline__ void multiply(const char* vectors, int count, float* sums, int warp,
+                                           int lane) const {
+    vectors +=
+        element_bytes * (lane / 4 * vector_stride(k_lane) + warp * 4 * k_lane + lane % 4 * 4);
     sums += lane % 4 * 2 * stride + warp * row_length(gates) + lane / 4;
     int b = 0;
-    if constexpr (!anew)
+    if constexpr (pairs)
 #pragma unroll 1
-      for (; b + 8 < count; b += 16)
-        tiles<2>(vectors + b * vector_stride(k_lane), sums + b * stride, high_mask);
+      for (; b + 8 < count; b += 16) tiles<2>(vectors + b * vector_bytes, sums + b * stride);
 #pragma unroll 1
-    for (; b < count; b += 8)
-      tiles<1>(vectors + b * vector_stride(k_lane), sums + b * stride,
-               anew ? *kept_mask : high_mask);
+    for (; b < count; b += 8) tiles<1>(vectors + b * vector_bytes, sums + b * stride);
   }
 
  private:
   static constexpr int chunks = k_lane / 4, stride = parts_stride(gates);
-
-  __device__ __forceinline__ Words<math> weights(int g, int half, int j, std::uint32_t mask) const {
-    Words<math> words;
-#pragma unroll
-    for (int i = 0; i < Words<math>::count; ++i) {
-      const std::uint32_t word = weights_[g][half][j][i];
-      words.high[i] = word;  // tensor cores cut off by themselves what tf32 has no bits for
-      if constexpr (math == Math::f32)
-        words.low[i] = __float_as_uint(__uint_as_float(word) - __uint_as_float(word & mask));
-    }
-    return words;
-  }
+  static constexpr int element_bytes = is_wide<element> ? 4 : 2;
+  static constexpr int vector_bytes = element_bytes * vector_stride(k_lane);
 
   /// With n_tiles times eight vectors.
   template <int n_tiles>
-  __device__ __forceinline__ void tiles(const float* vectors, float* sums,
-                                        std::uint32_t mask) const {
-    float s[gates][n_tiles][4] = {};
+  __device__ __forceinline__ void tiles(const char* vectors, float* sums) const {
+    constexpr int at_once = pairs || gates < 4 ? gates : 2;  // gates
 #pragma unroll
-    for (int j = 0; j < chunks; ++j) {
-      Words<math> b[n_tiles];
+    for (int first = 0; first < gates; first += at_once) {
+      Sums<element> s[at_once][n_tiles];
 #pragma unroll
-      for (int n = 0; n < n_tiles; ++n) {
-        const auto v =
-            *reinterpret_cast<const float4*>(vectors + n * 8 * vector_stride(k_lane) + j * 16);
-        const float four[4] = {v.x, v.y, v.z, v.w};
-        b[n] = Words<math>(four);
+      for (int j = 0; j < chunks; ++j) {
+        Quad<element> b[n_tiles];
+#pragma unroll
+        for (int n = 0; n < n_tiles; ++n)
+          b[n].read(vectors + n * 8 * vector_bytes + j * 16 * element_bytes);
+#pragma unroll
+        for (int g = 0; g < at_once; ++g)
+#pragma unroll
+          for (int n = 0; n < n_tiles; ++n)
+            add_products<element>(s[g][n], weights_[first + g][0][j], weights_[first + g][1][j],
+                                  b[n]);
       }
 #pragma unroll
-      for (int g = 0; g < gates; ++g) {
-        const Words<math> a0 = weights(g, 0, j, mask), a1 = weights(g, 1, j, mask);
+      for (int n = 0; n < n_tiles; ++n)
 #pragma unroll
-        for (int n = 0; n < n_tiles; ++n) multiply_add_16<math>(s[g][n], a0, a1, b[n]);
-      }
+        for (int g = 0; g < at_once; ++g)
+#pragma unroll
+          for (int i = 0; i < 4; ++i)
+            sums[(n * 8 + i % 2) * stride + (first + g) * unit_cap + i / 2 * 8] =
+                s[g][n].sum(i, scale_);
     }
-#pragma unroll
-    for (int n = 0; n < n_tiles; ++n)
-#pragma unroll
-      for (int g = 0; g < gates; ++g)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          sums[(n * 8 + i % 2) * stride + g * unit_cap + i / 2 * 8] = s[g][n][i];
   }
 
-  std::uint32_t weights_[gates][2][chunks][Words<math>::count];
+  Quad<element> weights_[gates][2][chunks];
+  float scale_ = 1;
 };
 
 }  // namespace rnnbench::persistent

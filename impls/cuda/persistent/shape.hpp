@@ -10,15 +10,15 @@ inline constexpr int half_warps = 8;  // of the hidden products, and of the inpu
 inline constexpr int half_threads = 32 * half_warps;
 inline constexpr int units_a_thread = 2;  // units times rows that a thread owns
 inline constexpr int most_rows = units_a_thread * half_threads / unit_cap;  // of a slice
-inline constexpr int most_rows_inside = 16;
+inline constexpr int most_rows_stacked = 16;
 
-/// How products are made: f32 as three of tf32.
+/// What tensors are stored in, and products made of: products.cuh.
 enum class Math { f32, tf32, f16, bf16 };
 
 /// Groups of blocks that one launch of the grid kernel is told of.
 inline constexpr int most_grid_groups = 16;
 
-/// Values of k that the warps' registers cover: h, and an input that is multiplied inside.
+/// Values of k that the warps' registers cover.
 RNNBENCH_HOST_DEVICE constexpr int k_cap(int k_lane) { return 32 * k_lane; }
 
 /// From one vector of h or of the input to the next: eight of them are read at once, four lanes
@@ -37,27 +37,36 @@ RNNBENCH_HOST_DEVICE constexpr int parts_stride(int gates) {
 /// Vectors are multiplied eight at a time.
 RNNBENCH_HOST_DEVICE constexpr int padded(int rows) { return (rows + 7) / 8 * 8; }
 
+/// Steps that input products made before are fetched ahead, and buffers for them: a power of two.
+inline constexpr int steps_ahead = 3, input_buffers = 4;
+
 /// Of a block's shared memory, in floats from its start.
 struct Layout {
-  int hidden, hidden_parts;             // h, and its sums of each warp, of two steps
-  int inputs, input_parts, input_sums;  // likewise but for the parts, and sums over the warps
-  int bias;                             // that the input sums begin with: a row of them
-  int vectors, parts, sums;             // sizes, of one step
+  int hidden, hidden_parts;        // h, and its sums of each warp, of two steps
+  int bias;                        // a row of sums
+  int given, given_row;            // input products made before: [buffers, gates, given_row]
+  int below, below_parts, inputs;  // of a stacked layer: as h, but one step's parts, and sums
+  int vectors, parts, sums;        // sizes, of one step
   int floats;
 };
-RNNBENCH_HOST_DEVICE constexpr Layout layout(int gates, int k_lane, int rows, bool inside) {
+/// element_bytes: of h, and of what stands for it. stacked: the input is another layer's h.
+RNNBENCH_HOST_DEVICE constexpr Layout layout(int gates, int k_lane, int element_bytes, int rows,
+                                             bool stacked) {
   Layout at{};
-  at.vectors = padded(rows) * vector_stride(k_lane);
+  at.vectors = padded(rows) * vector_stride(k_lane) * element_bytes / 4;
   at.sums = rows * row_length(gates);
   at.parts = padded(rows) * parts_stride(gates);
-  at.hidden = 8;  // behind the barriers
+  at.hidden = 8;  // behind the barriers and the weights' largest
   at.hidden_parts = at.hidden + 2 * at.vectors;
-  at.inputs = at.input_parts = at.input_sums = at.bias = at.floats = at.hidden_parts + 2 * at.parts;
-  if (!inside) return at;
-  at.input_parts = at.inputs + 2 * at.vectors;
-  at.input_sums = at.input_parts + at.parts;
-  at.bias = at.input_sums + 2 * at.sums;
-  at.floats = at.bias + row_length(gates);
+  at.bias = at.hidden_parts + 2 * at.parts;
+  at.given = at.below = at.bias + row_length(gates);
+  at.given_row = (rows * unit_cap + half_threads - 1) / half_threads * half_threads;
+  at.floats = at.given + input_buffers * gates * at.given_row;
+  if (!stacked) return at;
+  at.below_parts = at.below + 2 * at.vectors;
+  at.inputs = at.below_parts + at.parts;
+  const int end = at.inputs + 2 * at.sums;
+  at.floats = at.floats > end ? at.floats : end;
   return at;
 }
 

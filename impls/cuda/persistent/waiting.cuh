@@ -1,4 +1,4 @@
-// Waiting for other blocks: for phases, and for tagged words of device memory.
+// Waiting for other blocks, with a limit.
 #pragma once
 
 #include <cstdint>
@@ -43,18 +43,6 @@ __device__ __forceinline__ void wait(std::uint64_t* barrier, int parity, const L
   if (phase_ended(barrier, parity)) return;
   Watchdog watchdog;
   while (!phase_ended(barrier, parity)) watchdog.look(launch, what, step);
-}
-
-// Values with the tag of their step: one access each, so that whoever sees the tag sees the value,
-// and no fence or flag is needed between the layers.
-__device__ __forceinline__ std::uint64_t tagged(float value, std::uint32_t tag) {
-  return std::uint64_t{tag} << 32 | __float_as_uint(value);
-}
-__device__ __forceinline__ std::uint32_t tag_of(std::uint64_t word) {
-  return static_cast<std::uint32_t>(word >> 32);
-}
-__device__ __forceinline__ float value_of(std::uint64_t word) {
-  return __uint_as_float(static_cast<std::uint32_t>(word));
 }
 
 }  // namespace rnnbench::persistent

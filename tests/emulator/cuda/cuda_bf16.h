@@ -6,9 +6,6 @@
 struct __nv_bfloat16 {
   std::uint16_t bits;
 };
-struct __nv_bfloat162 {
-  __nv_bfloat16 x, y;
-};
 inline float __bfloat162float(__nv_bfloat16 value) {
   return std::bit_cast<float>(std::uint32_t{value.bits} << 16);
 }
@@ -17,6 +14,4 @@ inline __nv_bfloat16 __float2bfloat16_rn(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   return {static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16)};
 }
-inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) {
-  return {__float2bfloat16_rn(x), __float2bfloat16_rn(y)};
-}
+inline std::uint16_t __bfloat16_as_ushort(__nv_bfloat16 value) { return value.bits; }

@@ -6,9 +6,6 @@
 struct __half {
   std::uint16_t bits;
 };
-struct __half2 {
-  __half x, y;
-};
 inline float __half2float(__half half) {
   const std::uint32_t magnitude = half.bits & 0x7fffu, sign = (half.bits & 0x8000u) << 16;
   const float value = magnitude < 0x400 ? float(magnitude) * 0x1p-24f
@@ -26,6 +23,4 @@ inline __half __float2half_rn(float value) {
     magnitude = (magnitude + 0xfffu + (magnitude >> 13 & 1) - 0x38000000u) >> 13;
   return {static_cast<std::uint16_t>(sign | magnitude)};
 }
-inline __half2 __floats2half2_rn(float x, float y) {
-  return {__float2half_rn(x), __float2half_rn(y)};
-}
+inline std::uint16_t __half_as_ushort(__half value) { return value.bits; }

@@ -1,7 +1,9 @@
 // CUDA C++ for the emulator: the words of the language and what kernels use of its library.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 #include "tests/emulator/gpu.hpp"
@@ -18,24 +20,29 @@
 #define blockDim rnnbench::emulator::block_size
 #define gridDim rnnbench::emulator::grid_size
 
-struct float2 {
-  float x, y;
+struct alignas(8) uint2 {
+  unsigned x, y;
 };
-struct alignas(16) float4 {
-  float x, y, z, w;
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
 };
-inline float2 make_float2(float x, float y) { return {x, y}; }
+using std::max, std::min;
 
 inline std::uint32_t __float_as_uint(float value) { return std::bit_cast<std::uint32_t>(value); }
 inline float __uint_as_float(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 
-inline float __shfl_sync(unsigned, float value, int from) {
-  return __uint_as_float(rnnbench::emulator::shuffle(__float_as_uint(value), from));
+inline std::uint32_t __shfl_sync(unsigned, std::uint32_t word, int from) {
+  return rnnbench::emulator::shuffle(word, from);
 }
-inline float __shfl_down_sync(unsigned, float value, int by) {
-  const int lane = rnnbench::emulator::lane(), from = lane + by < 32 ? lane + by : lane;
-  return __uint_as_float(rnnbench::emulator::shuffle(__float_as_uint(value), from));
+inline std::uint32_t __shfl_down_sync(unsigned all, std::uint32_t word, int by) {
+  const int lane = rnnbench::emulator::lane();
+  return __shfl_sync(all, word, lane + by < 32 ? lane + by : lane);
 }
+inline float __shfl_xor_sync(unsigned all, float value, int by) {
+  const int from = rnnbench::emulator::lane() ^ by;
+  return __uint_as_float(__shfl_sync(all, __float_as_uint(value), from));
+}
+inline void atomicMax(std::uint32_t* at, std::uint32_t value) { *at = max(*at, value); }
 inline void __syncthreads() { rnnbench::emulator::meet_block(); }
 inline void __threadfence_system() {}
 [[noreturn]] inline void __trap() { rnnbench::emulator::fail("trap"); }

@@ -16,20 +16,15 @@ using emulator::phase_ended;
   float* const name = static_cast<float*>(emulator::dynamic_shared())
 #define RNNBENCH_SHARED(T, name) T& name = emulator::static_shared<T>()
 
-inline void store_async(std::uint32_t to, float4 value, std::uint32_t barrier) {
+inline void store_async(std::uint32_t to, uint4 value, std::uint32_t barrier) {
   emulator::store_async(to, &value, barrier);
 }
 
-struct TaggedPair {
-  std::uint64_t first, second;
-};
-inline TaggedPair load_tagged(const std::uint64_t* from) {
-  const std::uint64_t second = emulator::load_relaxed(from + 1);
-  return {emulator::load_relaxed(from), second};
+inline void load_word(uint4& word, const void* from, bool wanted) {
+  if (wanted) word = std::bit_cast<uint4>(emulator::load_relaxed(from));
 }
-inline void store_tagged(std::uint64_t* to, TaggedPair pair) {
-  emulator::store_relaxed(to, pair.first);
-  emulator::store_relaxed(to + 1, pair.second);
+inline void store_word(void* to, uint4 word) {
+  emulator::store_relaxed(to, std::bit_cast<emulator::Word>(word));
 }
 
 }  // namespace rnnbench::persistent
