@@ -19,8 +19,8 @@
 // Why no buffer is overwritten too early. h of step t goes to buffer t & 1, last read by the
 // products of step t - 1. A block sends h of step t when it has h of step t - 1 of all blocks, and
 // a block sends that after its gates of step t - 1, for which all its warps had ended the products
-// that read h of step t - 2, in the same buffer. Partial sums are read by the gates before these
-// send h, and written again two steps later.
+// that read h of step t - 2, in the same buffer. Partial sums are written when h of the step before
+// has come from all threads of the block too, which had read the sums of that step before.
 #pragma once
 
 #include "impls/common/async_copy.cuh"
@@ -42,13 +42,6 @@ enum Largest { of_weights, of_input_weights, of_h };
 __device__ __forceinline__ std::uint32_t* largest_at(float* memory, Largest what) {
   return reinterpret_cast<std::uint32_t*>(memory) + 4 + what;
 }
-/// The larger of what is there and of all lanes' values, none of them negative.
-__device__ __forceinline__ void raise(std::uint32_t* largest, float value) {
-#pragma unroll
-  for (int k = 16; k > 0; k /= 2) value = fmaxf(value, __shfl_xor_sync(~0u, value, k));
-  if (threadIdx.x % 32 == 0) atomicMax(largest, __float_as_uint(value));
-}
-
 /// 1 but for `split` elements.
 template <Element element>
 __device__ __forceinline__ float scale_of(float* memory, Largest what) {
@@ -57,26 +50,6 @@ __device__ __forceinline__ float scale_of(float* memory, Largest what) {
   else
     return 1;
 }
-/// The largest of this thread's share of a block's weights [gates, units, H].
-template <int gates, Math math>
-__device__ __forceinline__ float largest_weight(const void* from, int hidden, int first) {
-  float largest = 0;
-  for (int g = 0; g < gates; ++g)
-    for (int unit = first; unit < min(first + unit_cap, hidden); ++unit)
-      for (int k = int(threadIdx.x); k < hidden; k += int(blockDim.x))
-        largest =
-            fmaxf(largest, fabsf(load<math>(from, (std::int64_t{g} * hidden + unit) * hidden + k)));
-  return largest;
-}
-/// Likewise of h, which no gate lets grow beyond 1 or where it began: [rows, H].
-template <Math math>
-__device__ __forceinline__ float largest_state(const void* h_0, int states) {
-  float largest = 1;
-  for (int i = int(threadIdx.x); i < states; i += int(blockDim.x))
-    largest = fmaxf(largest, fabsf(load<math>(h_0, i)));
-  return largest;
-}
-
 /// Whether registers hold little beside the weights.
 template <class Cell, Math math, bool stacked>
 inline constexpr bool tight = stacked&& Cell::gates > 1 &&
@@ -103,6 +76,14 @@ __device__ __forceinline__ float scale_below(const Chain& chain, const Launch& l
   for (Watchdog watchdog; (word.z & 1) != tag; load_word(word, chain.below, true))
     watchdog.look(launch, Waits::below, 0);
   return __uint_as_float(word.x);
+}
+
+/// Of one row, gate and unit: in an order that the row's order of the warps does not change.
+__device__ __forceinline__ float sum_of_warps(const float* parts) {
+  static_assert(half_warps == 8);
+  const float4 a = reinterpret_cast<const float4*>(parts)[0];
+  const float4 b = reinterpret_cast<const float4*>(parts)[1];
+  return ((a.x + a.y) + (a.z + a.w)) + ((b.x + b.y) + (b.z + b.w));
 }
 
 /// A step's h of the layer below, each word as soon as it is there. log_words: of a row's words.
@@ -132,6 +113,7 @@ __device__ __forceinline__ void bring_below(const Chain& chain, const Launch& la
         const int k = (i - (row << log_words)) * tagged_units;
         if ((word[n].z & 1) == tag) {
           missing &= ~(1u << n);
+          word[n].z &= ~1u;  // the same bits in every call
           char* const to = vectors + (row * vector_stride(k_lane) + k) * bytes;
           if constexpr (is_wide<element>) {
             *reinterpret_cast<uint4*>(to) = word[n];
@@ -159,7 +141,7 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
                                             const Layout& at, float* memory, int thread, int first,
                                             int blocks, std::uint32_t tag) {
   constexpr Element element = element_of<math, Cell::gates>;
-  constexpr int length = row_length(Cell::gates), stride = parts_stride(Cell::gates);
+  constexpr int length = row_length(Cell::gates);
   const int warp = thread / 32, lane = thread % 32;
   int log_words = 0;
   while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
@@ -175,25 +157,12 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
     meet(input_warps, half_threads);
     if (step >= 2) meet(inputs_read + (step & 1), 2 * half_threads);
     float* const sums = memory + at.inputs + (step & 1) * at.sums;
-    for (int i = thread; i < chain.rows * length; i += half_threads) {
-      const int row = i / length, place = i % length;
-      float sum = memory[at.bias + place];
-#pragma unroll
-      for (int w = 0; w < half_warps; ++w)
-        sum += memory[at.below_parts + row * stride + w * length + place];
-      sums[i] = sum;
-    }
+    for (int i = thread; i < chain.rows * length; i += half_threads)
+      sums[i] =
+          memory[at.bias + i % length] + sum_of_warps(memory + at.below_parts + i * group_stride);
     arrive(inputs_ready + (step & 1), 2 * half_threads);
   }
 }
-
-/// What one thread owns for the whole sequence: a unit of a row of the batch.
-struct Unit {
-  float h = 0, c = 0;
-  float apart = 0;                   // the hidden bias of a gate that needs it alone
-  int row = 0, unit = 0;             // in the slice, in the block
-  bool there = false, real = false;  // real: not one that only fills the block up
-};
 
 /// The biases that a gate's products are added to, whichever product.
 template <class Cell, Math math>
@@ -203,38 +172,69 @@ __device__ __forceinline__ float sum_bias(const Chain& chain, int gate, std::int
   return sum;
 }
 
+/// A unit of a row that one thread owns for the whole sequence.
 template <class Cell, Math math>
-__device__ __forceinline__ void begin_unit(Unit& own, const Chain& chain, const Launch& launch,
-                                           int first) {
-  if (!own.real) return;
-  const std::int64_t place = std::int64_t{own.row} * launch.hidden + first + own.unit;
-  own.h = load<math>(chain.h_0, place);
-  if constexpr (Cell::has_c) own.c = load<math>(chain.c_0, place);
-#pragma unroll
-  for (int g = 0; g < Cell::gates; ++g)
-    if (chain.b_hh && !Cell::adds_products(g))
-      own.apart = load<math>(chain.b_hh, g * std::int64_t{launch.hidden} + first + own.unit);
-}
+struct Unit {
+  float h = 0, c = 0;
+  float apart = 0;                   // the hidden bias of a gate that needs it alone
+  int row = 0, unit = 0;             // in the slice, in the block
+  bool there = false, real = false;  // real: not one that only fills the block up
+  Stored<math>* y = nullptr;         // of the step to come
 
-/// Where thread `thread`'s own copy of a gate's input product of a step is.
-__device__ __forceinline__ float* given_at(float* memory, const Layout& at, int gates, int gate,
-                                           int step, int thread) {
-  return memory + at.given + ((step % input_buffers) * gates + gate) * at.given_row + thread;
-}
-/// One group of copies, which may be empty. number: of this unit among all threads'.
-template <class Cell>
-__device__ __forceinline__ void fetch_given(const Unit& own, const Chain& chain,
-                                            const Launch& launch, const Layout& at, float* memory,
-                                            int number, int first, int step) {
-  if (step >= launch.steps || !own.real) return;
-  const int now = chain.reverse ? launch.steps - 1 - step : step;
+  __device__ __forceinline__ void begin(const Chain& chain, const Launch& launch, int number,
+                                        int first) {
+    row = number / unit_cap, unit = number % unit_cap;
+    there = row < chain.rows;
+    real = there && first + unit < launch.hidden;
+    if (!real) return;
+    const std::int64_t place = std::int64_t{row} * launch.hidden + first + unit;
+    h = load<math>(chain.h_0, place);
+    if constexpr (Cell::has_c) c = load<math>(chain.c_0, place);
 #pragma unroll
-  for (int g = 0; g < Cell::gates; ++g)
-    copy_async_4(given_at(memory, at, Cell::gates, g, step, number),
-                 chain.gates + now * chain.gates_step + own.row * chain.gates_row +
-                     g * std::int64_t{launch.hidden} + first + own.unit,
-                 true);
-}
+    for (int g = 0; g < Cell::gates; ++g)
+      if (chain.b_hh && !Cell::adds_products(g))
+        apart = load<math>(chain.b_hh, g * std::int64_t{launch.hidden} + first + unit);
+    const std::int64_t now = chain.reverse ? launch.steps - 1 : 0;
+    if (chain.y)
+      y = static_cast<Stored<math>*>(chain.y) + now * chain.y_step + row * chain.y_row + first +
+          unit;
+  }
+  __device__ __forceinline__ void end(const Chain& chain, const Launch& launch, int first) const {
+    if (!real) return;
+    const std::int64_t place = std::int64_t{row} * launch.hidden + first + unit;
+    for (void* const to : {chain.h_n, chain.h_next})
+      if (to) store<math>(to, place, h);
+    if constexpr (Cell::has_c)
+      for (void* const to : {chain.c_n, chain.c_next})
+        if (to) store<math>(to, place, c);
+  }
+};
+
+/// Input products that were made before, on their way to shared memory: of a unit of a row, which
+/// need not be the thread's own. Warps that own nothing come first.
+template <int gates>
+struct Given {
+  const float* from = nullptr;  // of the step to come; null: none
+  float* to = nullptr;          // in the first of the buffers
+
+  __device__ __forceinline__ void begin(const Chain& chain, const Launch& launch, const Layout& at,
+                                        float* memory, int number, int first) {
+    const int row = number / unit_cap, unit = number % unit_cap;
+    if (!chain.gates || row >= chain.rows || first + unit >= launch.hidden) return;
+    from = chain.gates + (chain.reverse ? launch.steps - 1 : 0) * chain.gates_step +
+           row * chain.gates_row + first + unit;
+    to = memory + at.given + number;
+  }
+  __device__ __forceinline__ void fetch(const Launch& launch, const Layout& at, int step,
+                                        std::int64_t stride) {
+    if (!from || step >= launch.steps) return;
+#pragma unroll
+    for (int g = 0; g < gates; ++g)
+      copy_async_4(to + ((step % input_buffers) * gates + g) * at.given_row,
+                   from + g * launch.hidden, true);
+    from += stride;
+  }
+};
 
 /// The bits of four units of a row, one in each of four lanes, in all of them.
 __device__ __forceinline__ void gather(std::uint32_t (&all)[4], std::uint32_t word, int lane) {
@@ -242,46 +242,69 @@ __device__ __forceinline__ void gather(std::uint32_t (&all)[4], std::uint32_t wo
   for (int i = 0; i < 4; ++i) all[i] = __shfl_sync(~0u, word, (lane & ~3) + i);
 }
 
-/// Hands h on, a unit a lane: to every block of the cluster, for the next step, and to the layer
-/// above. `to`: the row's vector in this block, from this block's units on.
-template <Element element, Math math>
-__device__ __forceinline__ void hand_on(const Unit& own, float scale, bool last, char* to,
-                                        std::uint64_t* barrier, uint4* above, std::uint32_t tag,
-                                        int lane, int blocks) {
-  std::uint32_t four[4];
-  const std::uint32_t word = bits<element>(element == Element::split ? own.h * scale : own.h);
-  if constexpr (is_wide<element>) {
-    gather(four, word, lane);
-    Quad<element> quad;
-    quad.set(four[0], four[1], four[2], four[3]);
-    uint4 all{quad.word[0], quad.word[1], quad.word[2], quad.word[3]};
-    if (!last && own.there) {
-      const std::uint32_t place = shared_address(to + (own.unit & ~3) * 4);
-      for (int block = lane & 3; block < blocks; block += 4)
-        store_async(in_block(place, block), all, in_block(shared_address(barrier), block));
-    }
-    if (!above) return;
-    all.z = (all.z & ~1u) | tag;
-    if (own.there && lane % 4 == 0) store_word(above + own.unit / 4, all);
-  } else {
-    if (!last) {
+/// Where h goes, a unit a lane: to every block of the cluster, for the next step, and to the layer
+/// above. kept: where the blocks' memory is, in registers.
+template <Element element, Math math, bool kept>
+struct Receivers {
+  static constexpr int bytes = is_wide<element> ? 4 : 2, lanes = 16 / bytes;  // of one store
+  static constexpr int most = 16 / lanes;      // blocks of the largest cluster
+  std::uint32_t own, memory[kept ? most : 1];  // where this block's begins, and the receivers'
+  int first, blocks;
+
+  __device__ __forceinline__ Receivers(float* begin, int lane, int blocks_)
+      : own(shared_address(begin)), first(lane % lanes), blocks(blocks_) {
+    if constexpr (kept)
+#pragma unroll
+      for (int k = 0; k < most; ++k)
+        memory[k] = in_block(own, first + k * lanes < blocks ? first + k * lanes : 0);
+  }
+  /// place, barrier: in bytes, of the row's vector from this block's units on, and of what counts.
+  __device__ __forceinline__ void send(float h, float scale, bool there, int place, int barrier,
+                                       int lane) const {
+    std::uint32_t four[4];
+    pack(four, h, scale, lane);
+    if (there) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
+  }
+  /// Likewise, and for the layer above: `above` is the unit's row's word for this block's first.
+  __device__ __forceinline__ void send_above(float h, float scale, bool there, uint4* above,
+                                             std::uint32_t tag, int lane) const {
+    std::uint32_t four[4];
+    if constexpr (is_wide<element>)
+      pack(four, h, scale, lane);
+    else  // as f32, whose last bits are free then
+      gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(h))), lane);
+    if (there && lane % 4 == 0)
+      store_word(above + lane / 4 % 4, {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
+  }
+
+ private:
+  __device__ __forceinline__ void pack(std::uint32_t (&four)[4], float h, float scale,
+                                       int lane) const {
+    const std::uint32_t word = bits<element>(element == Element::split ? h * scale : h);
+    if constexpr (is_wide<element>) {
+      std::uint32_t one[4];
+      gather(one, word, lane);
+      Quad<element> quad;
+      quad.set(one[0], one[1], one[2], one[3]);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) four[i] = quad.word[i];
+    } else {
       const std::uint32_t pair = word | __shfl_down_sync(~0u, word, 1) << 16;
 #pragma unroll
       for (int i = 0; i < 4; ++i) four[i] = __shfl_sync(~0u, pair, (lane & ~7) + 2 * i);
-      if (own.there) {
-        const std::uint32_t place = shared_address(to + (own.unit & ~7) * 2);
-        for (int block = lane & 7; block < blocks; block += 8)
-          store_async(in_block(place, block), uint4{four[0], four[1], four[2], four[3]},
-                      in_block(shared_address(barrier), block));
-      }
     }
-    if (!above) return;
-    // As f32, whose last bits are free then.
-    gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(own.h))), lane);
-    if (own.there && lane % 4 == 0)
-      store_word(above + own.unit / 4, {four[0], four[1], four[2] | tag, four[3]});
   }
-}
+  __device__ __forceinline__ void store(const std::uint32_t (&four)[4], int place,
+                                        int barrier) const {
+#pragma unroll
+    for (int k = 0; k < most; ++k) {
+      const int block = first + k * lanes;
+      if (block >= blocks) continue;
+      const std::uint32_t begin = kept ? memory[kept ? k : 0] : in_block(own, block);
+      store_async(begin + place, uint4{four[0], four[1], four[2], four[3]}, begin + barrier);
+    }
+  }
+};
 
 /// The warps that make the hidden products and the gates.
 template <class Cell, int k_lane, Math math, bool stacked>
@@ -292,108 +315,98 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   constexpr int gates = Cell::gates, length = row_length(gates);
   constexpr int most = stacked ? 1 : units_a_thread, bytes = is_wide<element> ? 4 : 2;
   const int warp = thread / 32, lane = thread % 32, first = rank * unit_cap;
-  const int owned = chain.rows * unit_cap;
   const bool given = !stacked || !chain.below;
-  Products<gates, k_lane, math, !tight<Cell, math, stacked>> products;
   const float scale = scale_of<element>(memory, of_h);
+  Products<gates, k_lane, math, !tight<Cell, math, stacked>> products;
   products.read(chain.w_hh, launch.hidden, warp, lane, first, launch,
                 scale_of<element>(memory, of_weights), scale);
   if (stacked && chain.above && rank == 0 && thread == 0)
     store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
-  Unit units[most];
+  Unit<Cell, math> units[most];
+  Given<gates> others[most];
+  const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
 #pragma unroll
   for (int n = 0; n < most; ++n) {
-    const int i = thread + n * half_threads;
-    units[n].row = i / unit_cap, units[n].unit = i % unit_cap;
-    units[n].there = i < owned;
-    units[n].real = units[n].there && first + units[n].unit < launch.hidden;
-    begin_unit<Cell, math>(units[n], chain, launch, first);
+    units[n].begin(chain, launch, thread + n * half_threads, first);
+    others[n].begin(chain, launch, at, memory, half_threads - 1 - thread + n * half_threads, first);
   }
   const auto fetch = [&](int step) {
     if (!given) return;
 #pragma unroll
-    for (int n = 0; n < most; ++n)
-      fetch_given<Cell>(units[n], chain, launch, at, memory, thread + n * half_threads, first,
-                        step);
+    for (int n = 0; n < most; ++n) others[n].fetch(launch, at, step, onward(chain.gates_step));
     copies_commit();
   };
   for (int step = 0; step < steps_ahead; ++step) fetch(step);
-  const int whole_bytes = owned * blocks * bytes;
-  for (int step = 0; step < launch.steps; ++step) {
-    const int now = chain.reverse ? launch.steps - 1 - step : step;
+  constexpr bool roomy = !tight<Cell, math, stacked>;
+  const Receivers<element, math, roomy> receivers(memory, lane, blocks);
+  const int owned = chain.rows * unit_cap, whole_bytes = owned * blocks * bytes;
+
+  // odd: the step's last bit, a constant where registers hold the addresses that follow from it.
+  const auto make_step = [&](int odd, int step) {
     const bool last = step == launch.steps - 1;
-    if (thread == 0 && !last) barrier_expect(&whole[step & 1], whole_bytes);
-    if (step > 0) wait(&whole[(step - 1) & 1], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
-    float* const parts = memory + at.hidden_parts + (step & 1) * at.parts;
-    products.multiply(
-        reinterpret_cast<const char*>(memory + at.hidden + ((step + 1) & 1) * at.vectors),
-        chain.rows, parts, warp, lane);
-    // Input products before the barrier of the sums, or behind one that does for both.
-    float x[most][gates] = {};
+    if (thread == 0 && !last) barrier_expect(&whole[odd], whole_bytes);
+    if (step > 0) wait(&whole[1 - odd], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
+    float* const parts = memory + at.hidden_parts;
+    products.multiply(reinterpret_cast<const char*>(memory + at.hidden + (1 - odd) * at.vectors),
+                      chain.rows, parts, warp, lane);
     if (given) {
       copies_wait<steps_ahead - 1>();
-#pragma unroll
-      for (int n = 0; n < most; ++n)
-#pragma unroll
-        for (int g = 0; g < gates; ++g)
-          if (units[n].real)
-            x[n][g] = *given_at(memory, at, gates, g, step, thread + n * half_threads) +
-                      memory[at.bias + g * unit_cap + units[n].unit];
       meet(hidden_warps, half_threads);
     } else {
-      meet(inputs_ready + (step & 1), 2 * half_threads);
-#pragma unroll
-      for (int g = 0; g < gates; ++g)
-        if (units[0].there)
-          x[0][g] = memory[at.inputs + (step & 1) * at.sums + units[0].row * length + g * unit_cap +
-                           units[0].unit];
+      meet(inputs_ready + odd, 2 * half_threads);
     }
 #pragma unroll
     for (int n = 0; n < most; ++n) {
-      Unit& own = units[n];
+      Unit<Cell, math>& own = units[n];
       if (n * half_threads + warp * 32 >= owned) continue;  // all lanes of the warp
+      const int number = thread + n * half_threads;
       if (own.there) {
-        float a[gates] = {};
-        const float* const mine = parts + own.row * parts_stride(gates) + own.unit;
-#pragma unroll(tight <Cell, math, stacked>&& gates == 4 ? 2 : half_warps)
-        for (int w = 0; w < half_warps; ++w)
+        float x[gates] = {}, a[gates];
 #pragma unroll
-          for (int g = 0; g < gates; ++g) a[g] += mine[w * length + g * unit_cap];
-#pragma unroll
-        for (int g = 0; g < gates; ++g)
+        for (int g = 0; g < gates; ++g) {
+          if (given)
+            x[g] = memory[at.given + ((step % input_buffers) * gates + g) * at.given_row + number] +
+                   memory[at.bias + g * unit_cap + own.unit];
+          else
+            x[g] = memory[at.inputs + odd * at.sums + own.row * length + g * unit_cap + own.unit];
+          a[g] = sum_of_warps(parts + own.row * parts_stride(gates) +
+                              (g * unit_cap + own.unit) * group_stride);
           if (!Cell::adds_products(g)) a[g] += own.apart;
-        update_cell<Cell>(x[n], a, own.h, own.c, launch.activation);
+        }
+        update_cell<Cell, math>(x, a, own.h, own.c, launch.activation);
         if (!own.real) own.h = 0;  // not NaN, where an input is infinite
       }
-      uint4* above = nullptr;
+      if (!last)
+        receivers.send(own.h, scale, own.there,
+                       int(sizeof(float)) * (at.hidden + odd * at.vectors) +
+                           (own.row * vector_stride(k_lane) + first) * bytes,
+                       odd * int(sizeof *whole), lane);
       if constexpr (stacked)
-        if (chain.above)
-          above = static_cast<uint4*>(chain.above) + 1 +
-                  ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
-                      (unit_cap / tagged_units);
-      hand_on<element, math>(own, scale, last,
-                             reinterpret_cast<char*>(memory + at.hidden + (step & 1) * at.vectors) +
-                                 (own.row * vector_stride(k_lane) + first) * bytes,
-                             &whole[step & 1], above, tag, lane, blocks);
-      if (own.real && chain.y)
-        store<math>(chain.y, now * chain.y_step + own.row * chain.y_row + first + own.unit, own.h);
+        if (chain.above) {
+          const int now = chain.reverse ? launch.steps - 1 - step : step;
+          receivers.send_above(own.h, scale, own.there,
+                               static_cast<uint4*>(chain.above) + 1 +
+                                   ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
+                                       (unit_cap / tagged_units),
+                               tag, lane);
+        }
+      if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += onward(chain.y_step);
     }
     fetch(step + steps_ahead);
     // Nobody waits for the last two.
     if constexpr (stacked)
-      if (!given && step + 2 < launch.steps) arrive(inputs_read + (step & 1), 2 * half_threads);
+      if (!given && step + 2 < launch.steps) arrive(inputs_read + odd, 2 * half_threads);
+  };
+  if constexpr (roomy) {
+    for (int step = 0; step < launch.steps; step += 2) {
+      make_step(0, step);
+      if (step + 1 < launch.steps) make_step(1, step + 1);
+    }
+  } else {
+    for (int step = 0; step < launch.steps; ++step) make_step(step & 1, step);
   }
 #pragma unroll
-  for (int n = 0; n < most; ++n) {
-    const Unit& own = units[n];
-    if (!own.real) continue;
-    const std::int64_t place = std::int64_t{own.row} * launch.hidden + first + own.unit;
-    for (void* const to : {chain.h_n, chain.h_next})
-      if (to) store<math>(to, place, own.h);
-    if constexpr (Cell::has_c)
-      for (void* const to : {chain.c_n, chain.c_next})
-        if (to) store<math>(to, place, own.c);
-  }
+  for (int n = 0; n < most; ++n) units[n].end(chain, launch, first);
   // Every block has read it: those of this cluster before its barrier, and those of the layers
   // below before they wrote the words that the last step needed.
   if (chain.ends_epoch && rank == 0 && thread == 0) *chain.epoch += 1;
@@ -411,11 +424,11 @@ __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& la
   if constexpr (element == Element::split) {
     constexpr int gates = Cell::gates;
     raise(largest_at(memory, of_weights),
-          largest_weight<gates, math>(chain.w_hh, launch.hidden, first));
+          largest_weight<gates, math>(chain.w_hh, launch.hidden, first, unit_cap));
     raise(largest_at(memory, of_h), largest_state<math>(chain.h_0, states));
     if (stacked && chain.below)
       raise(largest_at(memory, of_input_weights),
-            largest_weight<gates, math>(chain.w_ih, launch.hidden, first));
+            largest_weight<gates, math>(chain.w_ih, launch.hidden, first, unit_cap));
   }
   __syncthreads();
   const float scale = scale_of<element>(memory, of_h);

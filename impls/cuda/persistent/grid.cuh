@@ -62,6 +62,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   // Short chains of dependent products: each k-step of a slot has its own sums.
   constexpr int sets = row_tiles * chunk <= 4 ? 2 : 1;
   constexpr int items = tile.items(), item_count = tile.units * batch;
+  constexpr Element element = element_of<math, gates>;
   static_assert(tile.units % 8 == 0 && batch % chunk == 0 && tile.threads % word_units == 0);
 
   extern __shared__ uint4 grid_shared[];
@@ -88,7 +89,19 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
     *launches_shared = *static_cast<const volatile unsigned*>(job.exchange);
     *kept = high_mask;
   }
-  __syncthreads();
+  float scale = 1, weight_scale = 1;
+  if constexpr (element == Element::split) {
+    unsigned* const largest = launches_shared + 2;
+    if (thread == 0) largest[0] = largest[1] = 0;
+    __syncthreads();
+    raise(&largest[0], largest_state<math>(job.h_0, rows * hidden));
+    raise(&largest[1], largest_weight<gates, math>(job.w_hh, hidden, first_unit, tile.units));
+    __syncthreads();
+    scale = scale_for(__uint_as_float(largest[0]));
+    weight_scale = scale_for(__uint_as_float(largest[1]));
+  } else {
+    __syncthreads();
+  }
   const unsigned launches = *launches_shared;
   char* const buffers = exchange + exchange_header_bytes + (launches & 1) * 2 * buffer_bytes;
 
@@ -134,6 +147,8 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
           reinterpret_cast<unsigned short*>(staged + i * tile.threads) + warp * 64;
       to[lane] = static_cast<unsigned short>(lane % word_units ? product_bits<math>(h[i])
                                                                : tagged_bits<math>(h[i], tag));
+    } else if constexpr (element == Element::split) {
+      (staged + i * tile.threads)[thread] = bits<element>(h[i] * scale);
     } else {
       (staged + i * tile.threads)[thread] =
           lane % word_units ? product_bits<math>(h[i]) : tagged_bits<math>(h[i], tag);
@@ -145,7 +160,12 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
       const char* const from =
           reinterpret_cast<const char*>(staged + i * tile.threads + warp * 32) +
           lane * int(sizeof(T));
-      const uint4 word = *reinterpret_cast<const uint4*>(from);
+      uint4 word = *reinterpret_cast<const uint4*>(from);
+      if constexpr (element == Element::split) {
+        Quad<element> quad;
+        quad.set(word.x, word.y, word.z, word.w);
+        word = {quad.word[0], quad.word[1], (quad.word[2] & ~1u) | tag, quad.word[3]};
+      }
       store_word(buffers + (count & 1) * buffer_bytes + word_at(unit, it.row), word);
     }
   };
@@ -200,8 +220,15 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
     // Both k-steps of a slot, in the order of the instruction's registers.
     const auto fragments = [&](int i, int m, uint4(&a)[2]) {
       const uint4 low = word_of(i, m * 16 + lane / 4), high = word_of(i, m * 16 + lane / 4 + 8);
-      a[0] = {low.x, high.x, low.y, high.y};
-      a[1] = {low.z, high.z, low.w, high.w};
+      if constexpr (element == Element::split) {
+        const Quad<element> l = split_weights(low, weight_scale),
+                            h = split_weights(high, weight_scale);
+        a[0] = {l.word[0], h.word[0], l.word[1], h.word[1]};
+        a[1] = {l.word[2], h.word[2], l.word[3], h.word[3]};
+      } else {
+        a[0] = {low.x, high.x, low.y, high.y};
+        a[1] = {low.z, high.z, low.w, high.w};
+      }
     };
 #pragma unroll 1
     for (int i = 0; i < my_slots - tile.register_slots; ++i)
@@ -229,13 +256,14 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   }
   __syncthreads();
 
+  const float unscale = 1 / scale / weight_scale;
   const int row_limit = rows - lane / 4;  // this lane's words of tile j are real: 8 * j < row_limit
   unsigned mark = clock_now();
 
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     const unsigned count = 2 + unsigned(step), tag = count >> 1 & 1;
-    const unsigned mask = math == Math::f32 ? *kept : high_mask;
+    const unsigned mask = element == Element::f32 ? *kept : high_mask;
     float* const partial =
         partials + (tile.partial_buffers > 1 ? (step & 1) * tile.partial_floats(gates) : 0);
     // A look in vain costs a whole way to the L2 and back, so it pays to look a little later.
@@ -255,7 +283,8 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
           load_word(words[i % flight][j], source + i * slot_bytes + j * 512, wanted(j));
       };
       const auto valid = [&](int i, int j) {
-        return ((words[i % flight][j].x ^ tag) & 1) == 0 || !wanted(j);
+        const uint4& word = words[i % flight][j];
+        return (((element == Element::split ? word.z : word.x) ^ tag) & 1) == 0 || !wanted(j);
       };
       // Loads again whatever has not come of the slots in flight from i on: all at once, so that
       // the waits for them are one.
@@ -276,8 +305,8 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
       float sums[sets][row_tiles][chunk][4];
 #pragma unroll
       for (int m = 0; m < row_tiles; ++m) {
-        const float low = warp == 0 ? bias[m * 16 + lane / 4] : 0.0f;
-        const float high = warp == 0 ? bias[m * 16 + lane / 4 + 8] : 0.0f;
+        const float low = warp == 0 ? bias[m * 16 + lane / 4] * scale * weight_scale : 0.0f;
+        const float high = warp == 0 ? bias[m * 16 + lane / 4 + 8] * scale * weight_scale : 0.0f;
 #pragma unroll
         for (int j = 0; j < chunk; ++j) {
           sums[0][m][j][0] = sums[0][m][j][1] = low;
@@ -311,24 +340,47 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
             look_again(launch, step, looks, waiting_since[warp]);
             again(i);
           }
-          // Neighbouring products belong to different sums.
-#pragma unroll
-          for (int k = 0; k < 2; ++k) {
-            HiddenPair<math> b[chunk];
-#pragma unroll
-            for (int j = 0; j < chunk; ++j) {
-              const uint4& word = words[i % flight][j];
-              b[j] = k ? HiddenPair<math>(word.z, word.w) : HiddenPair<math>(word.x, word.y);
-            }
+          const auto weights = [&](int m, int k) {
+            return i < tile.register_slots ? register_weights[i][m][k]
+                   : ahead                 ? early[m][k]
+                                           : shared_word(m, k);
+          };
+          if constexpr (element == Element::split) {
 #pragma unroll
             for (int m = 0; m < row_tiles; ++m) {
-              const WeightTile<math> a(i < tile.register_slots ? register_weights[i][m][k]
-                                       : ahead                 ? early[m][k]
-                                                               : shared_word(m, k),
-                                       mask);
+              const uint4 high = weights(m, 0), low = weights(m, 1);
+              const unsigned high_a[4] = {high.x, high.y, high.z, high.w};
+              const unsigned low_a[4] = {low.x, low.y, low.z, low.w};
+              const auto each = [&](float(&sum)[4], const unsigned(&a)[4], unsigned x, unsigned y) {
+                multiply_add<MmaFormat::f16>(sum, a, x, y);
+              };
 #pragma unroll
               for (int j = 0; j < chunk; ++j)
-                add_product<math>(sums[sets > 1 ? k : 0][m][j], a, b[j]);
+                each(sums[sets - 1][m][j], low_a, words[i % flight][j].x, words[i % flight][j].y);
+#pragma unroll
+              for (int j = 0; j < chunk; ++j)
+                each(sums[0][m][j], high_a, words[i % flight][j].x, words[i % flight][j].y);
+#pragma unroll
+              for (int j = 0; j < chunk; ++j)
+                each(sums[sets - 1][m][j], high_a, words[i % flight][j].z, words[i % flight][j].w);
+            }
+          } else {
+            // Neighbouring products belong to different sums.
+#pragma unroll
+            for (int k = 0; k < 2; ++k) {
+              HiddenPair<math> b[chunk];
+#pragma unroll
+              for (int j = 0; j < chunk; ++j) {
+                const uint4& word = words[i % flight][j];
+                b[j] = k ? HiddenPair<math>(word.z, word.w) : HiddenPair<math>(word.x, word.y);
+              }
+#pragma unroll
+              for (int m = 0; m < row_tiles; ++m) {
+                const WeightTile<math> a(weights(m, k), mask);
+#pragma unroll
+                for (int j = 0; j < chunk; ++j)
+                  add_product<math>(sums[sets > 1 ? k : 0][m][j], a, b[j]);
+              }
             }
           }
           if (i + flight < tile.slots() && i + flight < my_slots) issue(i + flight);
@@ -346,6 +398,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
               sum.x += sums[1][m][j][2 * half];
               sum.y += sums[1][m][j][2 * half + 1];
             }
+            if constexpr (element == Element::split) sum.x *= unscale, sum.y *= unscale;
             *reinterpret_cast<float2*>(
                 mine + partial_place<batch>(m * 16 + half * 8 + lane / 4,
                                             8 * (first_tile + j) + lane % 4 * 2)) = sum;
@@ -372,7 +425,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
 #pragma unroll
         for (int g = 0; g < gates; ++g)
           in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
-        update_cell<Cell>(in, a, h[i], c[i], launch.activation);
+        update_cell<Cell, math>(in, a, h[i], c[i], launch.activation);
         if (!it.real) h[i] = 0;  // not NaN, where h is infinite
       }
     }

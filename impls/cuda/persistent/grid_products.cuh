@@ -99,4 +99,14 @@ __device__ __forceinline__ int partial_place(int row, int column) {
   return row * columns + (column ^ (eighths * 8 + (row & 4)));
 }
 
+/// Four neighbours in k of a row of f32 weights, in high and low parts.
+__device__ __forceinline__ Quad<Element::split> split_weights(const uint4& four, float scale) {
+  const auto part = [&](unsigned word) {
+    return bits<Element::split>(__uint_as_float(word) * scale);
+  };
+  Quad<Element::split> quad;
+  quad.set(part(four.x), part(four.y), part(four.z), part(four.w));
+  return quad;
+}
+
 }  // namespace rnnbench::persistent

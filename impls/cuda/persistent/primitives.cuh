@@ -55,6 +55,18 @@ __device__ __forceinline__ void store_async(std::uint32_t to, uint4 value, std::
       : "memory");
 }
 
+/// Of the hardware: off by 2^-22 or so.
+__device__ __forceinline__ float power_of_two(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+__device__ __forceinline__ float reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /// Meeting point `id` of `threads` threads of the block, some of which may only pass by (`arrive`).
 __device__ __forceinline__ void meet(int id, int threads) {
   asm volatile("barrier.cta.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");

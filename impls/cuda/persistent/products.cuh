@@ -52,14 +52,11 @@ inline constexpr Element element_of = math == Math::f32 ? gates > 1 ? Element::s
 template <Element element>
 inline constexpr bool is_wide = element != Element::f16&& element != Element::bf16;  // 4 bytes
 
-/// How much larger low parts are kept than they are.
-inline constexpr float low_scale = 2048;
-
 template <Element element>
 __device__ __forceinline__ std::uint32_t bits(float value) {
   if constexpr (element == Element::split) {
     const __half high = __float2half_rn(value);
-    const __half low = __float2half_rn((value - __half2float(high)) * low_scale);
+    const __half low = __float2half_rn(value - __half2float(high));
     return __half_as_ushort(high) | std::uint32_t{__half_as_ushort(low)} << 16;
   } else if constexpr (element == Element::f32) {
     return __float_as_uint(value);
@@ -101,28 +98,34 @@ struct Quad {
   }
 };
 
-/// Sums of 16 rows times 8 vectors; `rest` is low_scale times too large.
-template <Element element>
+/// Sums of 16 rows times 8 vectors. apart: with sums for each product of parts, shorter chains.
+template <Element element, bool apart>
 struct Sums {
-  float main[4] = {}, rest[element == Element::split ? 4 : 1] = {};
+  static constexpr bool three = element == Element::split && apart;
+  float main[4] = {}, low_high[three ? 4 : 1] = {}, high_low[three ? 4 : 1] = {};
   __device__ __forceinline__ float sum(int i, float scale) const {
-    if constexpr (element == Element::split)
-      return (main[i] + rest[i] * (1 / low_scale)) * scale;
+    if constexpr (three)
+      return (main[i] + (low_high[i] + high_low[i])) * scale;
     else
-      return main[i];
+      return element == Element::split ? main[i] * scale : main[i];
   }
 };
 
 /// Over 16 values of k. a: of rows l / 4 and l / 4 + 8.
-template <Element element>
-__device__ __forceinline__ void add_products(Sums<element>& sums, const Quad<element>& a0,
+template <Element element, bool apart>
+__device__ __forceinline__ void add_products(Sums<element, apart>& sums, const Quad<element>& a0,
                                              const Quad<element>& a1, const Quad<element>& b) {
   if constexpr (element == Element::split) {
     const std::uint32_t high[4] = {a0.word[0], a1.word[0], a0.word[1], a1.word[1]};
     const std::uint32_t low[4] = {a0.word[2], a1.word[2], a0.word[3], a1.word[3]};
-    multiply_add<MmaFormat::f16>(sums.rest, low, b.word[0], b.word[1]);
+    if constexpr (apart) {
+      multiply_add<MmaFormat::f16>(sums.low_high, low, b.word[0], b.word[1]);
+      multiply_add<MmaFormat::f16>(sums.high_low, high, b.word[2], b.word[3]);
+    } else {
+      multiply_add<MmaFormat::f16>(sums.main, low, b.word[0], b.word[1]);
+      multiply_add<MmaFormat::f16>(sums.main, high, b.word[2], b.word[3]);
+    }
     multiply_add<MmaFormat::f16>(sums.main, high, b.word[0], b.word[1]);
-    multiply_add<MmaFormat::f16>(sums.rest, high, b.word[2], b.word[3]);
   } else if constexpr (is_wide<element>) {
 #pragma unroll
     for (int i = 0; i < 4; i += 2) {
@@ -152,11 +155,45 @@ __device__ __forceinline__ void add_products(Sums<element>& sums, const Quad<ele
 }
 
 /// The power of two that brings values of up to `largest` to 2^15, where f16 still holds them and
-/// has the most room below.
+/// has the most room below: what both parts together leave out of a value is 2^-22 of it or 2^-40
+/// of the largest.
 __device__ __forceinline__ float scale_for(float largest) {
   const int exponent = int(__float_as_uint(largest) >> 23) - 127;
   const int up = max(-112, min(14 - exponent, 112));
   return __uint_as_float(std::uint32_t(127 + up) << 23);
+}
+
+/// The larger of what is there and of all lanes' values, none of them negative.
+__device__ __forceinline__ void raise(std::uint32_t* largest, float value) {
+#pragma unroll
+  for (int k = 16; k > 0; k /= 2) value = fmaxf(value, __shfl_xor_sync(~0u, value, k));
+  if (threadIdx.x % 32 == 0) atomicMax(largest, __float_as_uint(value));
+}
+
+/// The largest of this thread's share of W [gates * H, H]: of `units` units from `first` on.
+template <int gates, Math math>
+__device__ __forceinline__ float largest_weight(const void* from, int hidden, int first,
+                                                int units) {
+  float largest = 0;
+  const int warps = int(blockDim.x) / 32, lane = int(threadIdx.x) % 32;
+  for (int place = int(threadIdx.x) / 32; place < gates * units; place += warps) {
+    const int unit = first + place % units;
+    if (unit >= hidden) continue;
+    const std::int64_t row = (std::int64_t{place / units} * hidden + unit) * hidden;
+#pragma unroll 8  // loads at once
+    for (int k = lane; k < hidden; k += 32)
+      largest = fmaxf(largest, fabsf(load<math>(from, row + k)));
+  }
+  return largest;
+}
+/// Likewise of h, which no gate lets grow beyond 1 or where it began: [rows, H].
+template <Math math>
+__device__ __forceinline__ float largest_state(const void* h_0, int states) {
+  float largest = 1;
+#pragma unroll 8
+  for (int i = int(threadIdx.x); i < states; i += int(blockDim.x))
+    largest = fmaxf(largest, fabsf(load<math>(h_0, i)));
+  return largest;
 }
 
 /// A lane's part of a warp's weights: of every gate rows l / 4 and l / 4 + 8.
@@ -198,19 +235,21 @@ class Products {
       }
   }
 
-  /// Of `count` vectors [count rounded up to 8, vector_stride(k_lane)] to rows of `sums`, as many,
-  /// parts_stride(gates) apart. Reads and writes what is beyond `count` as well.
-  __device__ __forceinline__ void multiply(const char* vectors, int count, float* sums, int warp,
+  /// Of `count` vectors, [count rounded up to 8, vector_stride(k_lane)], to this warp's places in
+  /// as many rows of `parts`.
+  __device__ __forceinline__ void multiply(const char* vectors, int count, float* parts, int warp,
                                            int lane) const {
     vectors +=
         element_bytes * (lane / 4 * vector_stride(k_lane) + warp * 4 * k_lane + lane % 4 * 4);
-    sums += lane % 4 * 2 * stride + warp * row_length(gates) + lane / 4;
+    parts += lane % 4 * 2 * stride + lane / 4 * group_stride + (warp ^ lane % 4);
+    const int left = count - lane % 4 * 2;
     int b = 0;
     if constexpr (pairs)
 #pragma unroll 1
-      for (; b + 8 < count; b += 16) tiles<2>(vectors + b * vector_bytes, sums + b * stride);
+      for (; b + 8 < count; b += 16)
+        tiles<2>(vectors + b * vector_bytes, left - b, parts + b * stride);
 #pragma unroll 1
-    for (; b < count; b += 8) tiles<1>(vectors + b * vector_bytes, sums + b * stride);
+    for (; b < count; b += 8) tiles<1>(vectors + b * vector_bytes, left - b, parts + b * stride);
   }
 
  private:
@@ -218,13 +257,13 @@ class Products {
   static constexpr int element_bytes = is_wide<element> ? 4 : 2;
   static constexpr int vector_bytes = element_bytes * vector_stride(k_lane);
 
-  /// With n_tiles times eight vectors.
+  /// With n_tiles times eight vectors. left: of them and those behind, from this lane's first one.
   template <int n_tiles>
-  __device__ __forceinline__ void tiles(const char* vectors, float* sums) const {
+  __device__ __forceinline__ void tiles(const char* vectors, int left, float* parts) const {
     constexpr int at_once = pairs || gates < 4 ? gates : 2;  // gates
 #pragma unroll
     for (int first = 0; first < gates; first += at_once) {
-      Sums<element> s[at_once][n_tiles];
+      Sums<element, pairs> s[at_once][n_tiles];
 #pragma unroll
       for (int j = 0; j < chunks; ++j) {
         Quad<element> b[n_tiles];
@@ -235,17 +274,19 @@ class Products {
         for (int g = 0; g < at_once; ++g)
 #pragma unroll
           for (int n = 0; n < n_tiles; ++n)
-            add_products<element>(s[g][n], weights_[first + g][0][j], weights_[first + g][1][j],
-                                  b[n]);
+            add_products(s[g][n], weights_[first + g][0][j], weights_[first + g][1][j], b[n]);
       }
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
 #pragma unroll
-        for (int g = 0; g < at_once; ++g)
+        for (int i = 0; i < 2; ++i)
+          if (n * 8 + i < left)
 #pragma unroll
-          for (int i = 0; i < 4; ++i)
-            sums[(n * 8 + i % 2) * stride + (first + g) * unit_cap + i / 2 * 8] =
-                s[g][n].sum(i, scale_);
+            for (int g = 0; g < at_once; ++g)
+#pragma unroll
+              for (int half = 0; half < 2; ++half)
+                parts[(n * 8 + i) * stride + ((first + g) * unit_cap + half * 8) * group_stride] =
+                    s[g][n].sum(half * 2 + i, scale_);
     }
   }
 

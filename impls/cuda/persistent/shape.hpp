@@ -28,10 +28,12 @@ RNNBENCH_HOST_DEVICE constexpr int vector_stride(int k_lane) { return k_cap(k_la
 /// Sums of a vector: [gates, unit_cap].
 RNNBENCH_HOST_DEVICE constexpr int row_length(int gates) { return gates * unit_cap; }
 
-/// From one vector's sums of all warps, [half_warps, row_length], to the next's: eight of them are
-/// written at once, and two read.
-RNNBENCH_HOST_DEVICE constexpr int parts_stride(int gates) {
-  return half_warps * row_length(gates) + 20;
+/// Sums of each warp for a row's gate and unit lie side by side, in an order that the row decides,
+/// and these groups so far apart that eight units and four rows are written to banks of their own,
+/// and eight units are read from such by 16 bytes.
+inline constexpr int group_stride = 12;
+RNNBENCH_HOST_DEVICE constexpr int parts_stride(int gates) {  // from row to row
+  return row_length(gates) * group_stride;
 }
 
 /// Vectors are multiplied eight at a time.
@@ -42,10 +44,10 @@ inline constexpr int steps_ahead = 3, input_buffers = 4;
 
 /// Of a block's shared memory, in floats from its start.
 struct Layout {
-  int hidden, hidden_parts;        // h, and its sums of each warp, of two steps
+  int hidden, hidden_parts;        // h of two steps, and sums of each warp
   int bias;                        // a row of sums
   int given, given_row;            // input products made before: [buffers, gates, given_row]
-  int below, below_parts, inputs;  // of a stacked layer: as h, but one step's parts, and sums
+  int below, below_parts, inputs;  // of a stacked layer: likewise, and its sums of two steps
   int vectors, parts, sums;        // sizes, of one step
   int floats;
 };
@@ -55,10 +57,10 @@ RNNBENCH_HOST_DEVICE constexpr Layout layout(int gates, int k_lane, int element_
   Layout at{};
   at.vectors = padded(rows) * vector_stride(k_lane) * element_bytes / 4;
   at.sums = rows * row_length(gates);
-  at.parts = padded(rows) * parts_stride(gates);
+  at.parts = rows * parts_stride(gates);
   at.hidden = 8;  // behind the barriers and the weights' largest
   at.hidden_parts = at.hidden + 2 * at.vectors;
-  at.bias = at.hidden_parts + 2 * at.parts;
+  at.bias = at.hidden_parts + at.parts;
   at.given = at.below = at.bias + row_length(gates);
   at.given_row = (rows * unit_cap + half_threads - 1) / half_threads * half_threads;
   at.floats = at.given + input_buffers * gates * at.given_row;

@@ -26,7 +26,10 @@ struct alignas(8) uint2 {
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
-using std::max, std::min;
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+using std::max, std::min, std::fmaf;
 
 inline std::uint32_t __float_as_uint(float value) { return std::bit_cast<std::uint32_t>(value); }
 inline float __uint_as_float(std::uint32_t bits) { return std::bit_cast<float>(bits); }

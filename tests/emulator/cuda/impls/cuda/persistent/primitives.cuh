@@ -12,6 +12,9 @@ using emulator::meet;
 using emulator::nanoseconds;
 using emulator::phase_ended;
 
+inline float power_of_two(float x) { return std::exp2(x); }
+inline float reciprocal(float x) { return 1 / x; }
+
 #define RNNBENCH_DYNAMIC_SHARED(name) \
   float* const name = static_cast<float*>(emulator::dynamic_shared())
 #define RNNBENCH_SHARED(T, name) T& name = emulator::static_shared<T>()
