@@ -27,11 +27,18 @@ DeviceInfo h200() {
   return device;
 }
 
+Dtype dtype_of(Math math) {
+  for (const Dtype dtype : {Dtype::tf32, Dtype::f16, Dtype::bf16})
+    if (math_of(dtype) == math) return dtype;
+  return Dtype::f32;
+}
+
 /// As the planner would have it.
 Plan plan_of(const Case& what) {
   Problem p;
   p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = what.input;
   p.hidden = what.hidden;
+  if (what.form == Form::solo) p.dtype = dtype_of(what.math);  // decides how many rows fit
   (what.form == Form::wavefront ? p.layers : p.directions) = what.parts;
   for (const Plan& plan : plans(p, h200())) {
     const std::string config = plan.config();
@@ -46,7 +53,7 @@ Plan plan_of(const Case& what) {
 
 std::string name(const Case& of) {
   static const char* const cells[] = {"rnn_tanh", "rnn_relu", "gru", "lstm"};
-  static const char* const forms[] = {"wavefront", "inside", "hoisted"};
+  static const char* const forms[] = {"wavefront", "inside", "hoisted", "grid", "solo"};
   return std::string(cells[int(of.cell)]) + " " + name(of.math) + " " + forms[int(of.form)] +
          " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " I " +
          std::to_string(of.input) + " T " + std::to_string(of.steps) + " parts " +
@@ -71,8 +78,7 @@ Stack::Stack(const Case& what, int launches)
                       values(what.biases ? g * h : 0, 0.5), values(what.biases ? g * h : 0, 0.5),
                       values(what.rows * h, 1), values(what.rows * h, 1)});
   }
-  const bool hoisted = what.form == Form::hoisted;
-  width_ = hoisted ? what.parts * g * h : what.input;
+  width_ = hoisted() ? what.parts * g * h : what.input;
   input_row_ = width_ + 3, input_step_ = what.rows * input_row_ + 5;
   for (int launch = 0; launch < launches; ++launch) {
     std::vector<float> input(std::size_t(what.steps * input_step_), nan);
@@ -112,7 +118,7 @@ struct Stack::Memory {
 Launch Stack::launch_of(int number, Memory& m) const {
   const Case& c = case_;
   const int h = c.hidden, words = plan_.cluster * plan_.units;
-  if (c.form == Form::hoisted)
+  if (hoisted())
     m.gates = inputs_[std::size_t(number)];
   else
     m.x = std::make_unique<StoredTensor>(c.math, inputs_[std::size_t(number)]);
@@ -124,7 +130,7 @@ Launch Stack::launch_of(int number, Memory& m) const {
       Chain chain;
       chain.rows = rows_of(c.rows, c.slices, slice);
       chain.w_hh = m.w_hh[k].at(0);
-      if (c.form != Form::hoisted) chain.w_ih = m.w_ih[k].at(0);
+      if (!hoisted()) chain.w_ih = m.w_ih[k].at(0);
       if (c.biases) chain.b_ih = m.b_ih[k].at(0), chain.b_hh = m.b_hh[k].at(0);
       chain.h_0 = m.h_0[k].at(state);
       chain.h_n = m.h_n[k].at(state);
@@ -136,7 +142,7 @@ Launch Stack::launch_of(int number, Memory& m) const {
       chain.input_step = input_step_, chain.input_row = input_row_;
       chain.x_width = c.input;
       const bool wavefront = c.form == Form::wavefront;
-      if (c.form == Form::hoisted) {
+      if (hoisted()) {
         chain.gates = m.gates.data() + first * input_row_ + part * gates_ * h;
       } else if (!wavefront || part == 0) {
         chain.x = m.x->at(first * input_row_);
@@ -189,6 +195,31 @@ std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, i
   return emulator::launch(grid, schedule, [&] { kernel(what); });
 }
 
+/// The same with the solo kernel, which is told of the whole batch: of each part's first slice.
+std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& chains) const {
+  SoloLaunch launch{};
+  launch.batch = case_.rows, launch.slices = case_.slices;
+  launch.hidden = case_.hidden, launch.steps = case_.steps;
+  launch.activation = chains.activation;
+  for (int part = 0; part < case_.parts; ++part) {
+    const Chain& chain = chains.chains[part * case_.slices];
+    SoloJob& job = launch.jobs[part];
+    job.gates = chain.gates, job.gates_step = chain.input_step, job.gates_row = chain.input_row;
+    job.w_hh = chain.w_hh, job.b_ih = chain.b_ih, job.b_hh = chain.b_hh;
+    job.h_0 = chain.h_0, job.c_0 = chain.c_0, job.h_n = chain.h_n, job.c_n = chain.c_n;
+    job.h_next = chain.h_next, job.c_next = chain.c_next;
+    job.y = chain.y, job.y_step = chain.y_step, job.y_row = chain.y_row;
+    job.reverse = chain.reverse;
+  }
+  const SoloShape& shape = *solo_shape_for(gates_, case_.hidden);
+  emulator::Grid grid;
+  grid.clusters = case_.parts * case_.slices, grid.threads = SoloShape::threads;
+  grid.shared_bytes =
+      sizeof(float) * std::size_t(shape.floats(plan_.rows, solo_rounds(case_.math)));
+  const SoloFunction kernel = solo_kernel_of(case_.math, shape);
+  return emulator::launch(grid, schedule, [&] { kernel(launch); });
+}
+
 std::string Stack::top_alone(std::uint64_t limit_ns, std::uint32_t (&note)[4]) const {
   const auto memory = make_memory();
   Launch what = launch_of(0, *memory);
@@ -205,7 +236,8 @@ Results Stack::on_gpu(const emulator::Schedule& schedule) const {
     const Launch what = launch_of(number, *memory);
     emulator::Schedule next = schedule;
     next.seed += unsigned(number) * 7919;
-    results.trouble = run(next, what, c.parts * c.slices);
+    results.trouble =
+        c.form == Form::solo ? run_solo(next, what) : run(next, what, c.parts * c.slices);
     if (!results.trouble.empty()) return results;
     // Rows of y one after another; what lies between must be as it was.
     const std::vector<float> all = memory->y.values();

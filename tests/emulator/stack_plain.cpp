@@ -71,7 +71,7 @@ std::vector<double> Stack::run_part(int part, const Doubles& input, State& state
   const Part& w = parts_[std::size_t(part)];
   const int h = c.hidden, width = int(input.size()) / (c.steps * c.rows);
   const Doubles w_ih = rounded(c.math, doubles(w.w_ih)), w_hh = rounded(c.math, doubles(w.w_hh));
-  const Doubles in = c.form == Form::hoisted ? input : rounded(c.math, input);
+  const Doubles in = hoisted() ? input : rounded(c.math, input);
   Doubles all(std::size_t(c.steps * c.rows * h));
   for (int s = 0; s < c.steps; ++s) {
     const int t = reverse(part) ? c.steps - 1 - s : s;
@@ -83,8 +83,8 @@ std::vector<double> Stack::run_part(int part, const Doubles& input, State& state
         for (int g = 0; g < gates_; ++g) {
           const int column = g * h + u;
           if (c.biases) x[g] = w.b_ih[std::size_t(column)], a[g] = w.b_hh[std::size_t(column)];
-          x[g] += c.form == Form::hoisted ? row[part * gates_ * h + column]
-                                          : product(&w_ih[std::size_t(column * width)], row, width);
+          x[g] += hoisted() ? row[part * gates_ * h + column]
+                            : product(&w_ih[std::size_t(column * width)], row, width);
           a[g] += product(&w_hh[std::size_t(column * h)], &before[std::size_t(b * h)], h);
         }
         double& value = state.h[std::size_t(b * h + u)];

@@ -5,6 +5,7 @@
 
 #include "impls/cells/cells.hpp"
 #include "impls/cuda/persistent/job.hpp"
+#include "impls/cuda/persistent/quick.cuh"
 
 namespace rnnbench::persistent {
 
@@ -14,11 +15,10 @@ struct OneGate {
   __device__ static constexpr bool adds_products(int) { return true; }
 };
 
-/// As Cell::update does for cells that know their activation.
-template <class Cell>
-__device__ __forceinline__ void update_cell(const float (&x)[Cell::gates],
-                                            const float (&a)[Cell::gates], float& h, float& c,
-                                            Activation activation) {
+/// As Cell::update does for cells that know their activation. T: float or Quick.
+template <class Cell, class T>
+__device__ __forceinline__ void update_cell(const T (&x)[Cell::gates], const T (&a)[Cell::gates],
+                                            T& h, T& c, Activation activation) {
   if constexpr (Cell::gates > 1) {
     Cell::update(x, a, h, c);
   } else if (activation == Activation::tanh) {

@@ -63,6 +63,19 @@ __device__ __forceinline__ void meet(int id, int threads) {
 __device__ __forceinline__ void arrive(int id, int threads) {
   asm volatile("barrier.cta.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
+/// At `id` if `first`, else at `other`: of a whole warp, and with no branch.
+template <int threads, int other, int other_threads>
+__device__ __forceinline__ void meet_either(bool first, int id) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.s32 p, %0, 0;\n"
+      "@p barrier.cta.sync %1, %2;\n@!p barrier.cta.sync %3, %4;\n}" ::"r"(int(first)),
+      "r"(id), "n"(threads), "n"(other), "n"(other_threads)
+      : "memory");
+}
+
+__device__ __forceinline__ void fetch_to_l2(const float* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+}
 
 /// Two words of 8 bytes each, each one access.
 struct TaggedPair {

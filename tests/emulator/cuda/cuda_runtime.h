@@ -36,6 +36,14 @@ inline float __shfl_down_sync(unsigned, float value, int by) {
   const int lane = rnnbench::emulator::lane(), from = lane + by < 32 ? lane + by : lane;
   return __uint_as_float(rnnbench::emulator::shuffle(__float_as_uint(value), from));
 }
+inline float __shfl_xor_sync(unsigned, float value, int by) {
+  return __uint_as_float(
+      rnnbench::emulator::shuffle(__float_as_uint(value), rnnbench::emulator::lane() ^ by));
+}
+inline int __shfl_sync(unsigned, int value, int from) {
+  return int(rnnbench::emulator::shuffle(std::uint32_t(value), from));
+}
+inline float __ldcs(const float* from) { return *from; }
 inline void __syncthreads() { rnnbench::emulator::meet_block(); }
 inline void __threadfence_system() {}
 [[noreturn]] inline void __trap() { rnnbench::emulator::fail("trap"); }

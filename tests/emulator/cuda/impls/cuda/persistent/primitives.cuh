@@ -20,6 +20,14 @@ inline void store_async(std::uint32_t to, float4 value, std::uint32_t barrier) {
   emulator::store_async(to, &value, barrier);
 }
 
+template <int threads, int other, int other_threads>
+void meet_either(bool first, int id) {
+  meet(first ? id : other, first ? threads : other_threads);
+}
+inline void fetch_to_l2(const float* from) {
+  static_cast<void>(*static_cast<const volatile float*>(from));  // there must be such an address
+}
+
 struct TaggedPair {
   std::uint64_t first, second;
 };
