@@ -12,6 +12,6 @@ using KernelFunction = void (*)(Launch);
 KernelFunction kernel_of(Math math, int gates, int k_lane, bool inside);
 
 using SoloFunction = void (*)(SoloLaunch);
-SoloFunction solo_kernel_of(Math math, const SoloShape& shape);
+SoloFunction solo_kernel_of(Math math, const SoloShape& shape, bool one_row);
 
 }  // namespace rnnbench::persistent

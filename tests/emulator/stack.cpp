@@ -216,7 +216,7 @@ std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& ch
   grid.clusters = case_.parts * case_.slices, grid.threads = SoloShape::threads;
   grid.shared_bytes =
       sizeof(float) * std::size_t(shape.floats(plan_.rows, solo_rounds(case_.math)));
-  const SoloFunction kernel = solo_kernel_of(case_.math, shape);
+  const SoloFunction kernel = solo_kernel_of(case_.math, shape, case_.slices == case_.rows);
   return emulator::launch(grid, schedule, [&] { kernel(launch); });
 }
 

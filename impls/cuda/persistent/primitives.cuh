@@ -63,14 +63,27 @@ __device__ __forceinline__ void meet(int id, int threads) {
 __device__ __forceinline__ void arrive(int id, int threads) {
   asm volatile("barrier.cta.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
-/// At `id` if `first`, else at `other`: of a whole warp, and with no branch.
-template <int threads, int other, int other_threads>
-__device__ __forceinline__ void meet_either(bool first, int id) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.s32 p, %0, 0;\n"
-      "@p barrier.cta.sync %1, %2;\n@!p barrier.cta.sync %3, %4;\n}" ::"r"(int(first)),
-      "r"(id), "n"(threads), "n"(other), "n"(other_threads)
-      : "memory");
+// Shared memory by its address in 32 bits, in a register: from a pointer, code made it anew where
+// registers were few. Barriers order these; other accesses by pointers they do not.
+__device__ __forceinline__ float load_shared(std::uint32_t from) {
+  float value;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(from));
+  return value;
+}
+__device__ __forceinline__ float4 load_shared_four(std::uint32_t from) {
+  float4 v;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(from));
+  return v;
+}
+__device__ __forceinline__ std::int64_t load_stride(std::uint32_t from) {
+  std::int64_t value;
+  asm volatile("ld.shared.b64 %0, [%1];" : "=l"(value) : "r"(from));
+  return value;
+}
+__device__ __forceinline__ void store_shared(std::uint32_t to, float value) {
+  asm volatile("st.shared.f32 [%0], %1;" ::"r"(to), "f"(value) : "memory");
 }
 
 __device__ __forceinline__ void fetch_to_l2(const float* from) {

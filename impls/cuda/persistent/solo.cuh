@@ -63,11 +63,7 @@ __device__ __forceinline__ float4 four_weights(const void* weights, std::int64_t
   return {w[0], w[1], w[2], w[3]};
 }
 
-/// In elements: from one row to the next, and from the last row of a step to the next step's first.
-struct SoloStrides {
-  std::int64_t x[2], y[2];
-};
-
+/// Cell::update in few instructions.
 template <class Cell>
 __device__ __forceinline__ void update_quickly(const float (&x)[Cell::gates],
                                                const float (&a)[Cell::gates], float& h, float& c,
@@ -79,52 +75,149 @@ __device__ __forceinline__ void update_quickly(const float (&x)[Cell::gates],
   h = quick_h.value, c = quick_c.value;
 }
 
-/// Grid: slices of each direction. Blocks do not wait on each other.
-template <class Cell, Math math, std::uint64_t shape_code>
-__global__ void __launch_bounds__(SoloShape::threads, 1)
-    persistent_solo(const __grid_constant__ SoloLaunch launch) {
+/// What a thread has for the whole sequence. Where its block has one row of the batch, states stay
+/// in registers; else they lie in shared memory with the row's h.
+template <class Cell, Math math, std::uint64_t shape_code, bool one_row>
+class SoloThread {
   using T = Stored<math>;
-  constexpr SoloShape shape = SoloShape::from_code(shape_code);
-  constexpr int gates = shape.gates, units = shape.units, lanes = shape.lanes;
-  constexpr int width = shape.hidden(), threads = SoloShape::threads, half_block = threads / 2;
-  constexpr int groups = 32 / lanes;         // of lanes, in a warp
-  constexpr int half = shape.depth / 4 / 2;  // fours of k, of each half of h
-  constexpr bool rounds = solo_rounds(math);
-  constexpr int steps_ahead = 6;  // that input products are fetched to the L2
-  static_assert(gates == Cell::gates && shape.units_of_a_warp() * SoloShape::warps == width);
+  static constexpr int gates = Cell::gates;
+  static constexpr int units = SoloShape::from_code(shape_code).units;
+  static constexpr int lanes = SoloShape::from_code(shape_code).lanes;
+  static constexpr int width = SoloShape::from_code(shape_code).hidden();
+  static constexpr int fours = SoloShape::from_code(shape_code).depth / 4;  // of k
+  static constexpr int threads = SoloShape::threads, half_block = threads / 2;
+  static constexpr int groups = 32 / lanes;  // of lanes, in a warp
+  static constexpr bool rounds = solo_rounds(math);
+  static constexpr unsigned row_bytes = 4 * SoloShape::from_code(shape_code).row_floats(rounds);
+  static constexpr unsigned h_at = 8 * width;  // of a row, behind its two buffers: the state
+  static constexpr unsigned c_at = h_at + (rounds ? 4 * width : 0);
+  static constexpr int steps_ahead = 6;  // that input products are fetched to the L2
 
-  RNNBENCH_DYNAMIC_SHARED(memory);
-  const int thread = int(threadIdx.x), lane = thread % 32;
-  const int warp = __shfl_sync(~0u, thread / 32, 0);
-  const bool upper = warp >= SoloShape::warps / 2;
-  const int hidden = launch.hidden, steps = launch.steps;
-  const int slice = int(blockIdx.x) % launch.slices;
-  const SoloJob& job = launch.jobs[int(blockIdx.x) / launch.slices];
-  const int extra = int(launch.batch % launch.slices);
-  const int rows = int(launch.batch / launch.slices) + (slice < extra ? 1 : 0);
-  const std::int64_t first = launch.batch / launch.slices * slice + (slice < extra ? slice : extra);
+ public:
+  __device__ __forceinline__ SoloThread(const SoloLaunch& launch, float* memory)
+      : launch_(launch), job_(launch.jobs[int(blockIdx.x) / launch.slices]) {
+    constexpr SoloShape shape = SoloShape::from_code(shape_code);
+    static_assert(gates == shape.gates && shape.units_of_a_warp() * SoloShape::warps == width);
+    const int slice = int(blockIdx.x) % launch.slices;
+    const int extra = int(launch.batch % launch.slices);
+    rows_ = one_row ? 1 : int(launch.batch / launch.slices) + (slice < extra ? 1 : 0);
+    first_ = launch.batch / launch.slices * slice + (slice < extra ? slice : extra);
 
-  float4* const shared_weights = reinterpret_cast<float4*>(memory) + thread;
-  float* const h_buffers = memory + shape.at_hidden();
-  float* const h_state = memory + shape.at_state(rows);  // only where products read it rounded
-  float* const c_state = memory + shape.at_c(rows, rounds);
+    // Lanes next to each other have the same values of k, so that they load the same words of h:
+    // lane share * groups + group. A thread's unit i is i ^ share of its group's, so that its unit
+    // 0 is the one whose sums end up here.
+    const int thread = int(threadIdx.x), lane = thread % 32, share = lane / groups;
+    const int first_of_warp = thread / 32 * shape.units_of_a_warp();
+    const int first_unit = first_of_warp + lane % groups * units;
+    unit_ = first_unit + share % units;
+    owner_ = share < units && unit_ < launch.hidden;  // else another lane has the unit as well
 
-  // Lanes next to each other have the same values of k, so that they load the same words of h:
-  // lane share * groups + group. A thread's unit i is i ^ share of its group's, so that its unit 0
-  // is the one whose sums end up here.
-  const int share = lane / groups;
-  const int first_unit_of_warp = warp * shape.units_of_a_warp();
-  const int first_unit = first_unit_of_warp + lane % groups * units;
-  const int unit = first_unit + share % units;
-  const bool owner = share < units && unit < hidden;  // else another lane has the unit as well
+    const std::uint32_t begin = shared_address(memory);
+    strides_ = begin;
+    shared_weights_ = begin + 4 * SoloShape::header_floats + 16 * thread;
+    before_ = begin + 4 * shape.at_rows() + 4 * width + 16 * share;
+    own_ = 4 * unit_ - 16 * share;
+    flip_ = -4 * width;
 
-  float weights[2 * half][units * gates][4];  // those in shared memory take no registers
-  {
-    const T* const w_hh = static_cast<const T*>(job.w_hh);
+    take_weights(memory, share, first_unit);
+    // Units beyond H stay 0 in both buffers.
+    float* const states = memory + shape.at_rows();
+    for (int i = thread; i < rows_ * int(row_bytes) / 4; i += threads) states[i] = 0;
+    __syncthreads();
+    take_states(states);
+    place_sequences(memory, lane, first_of_warp);
+    __syncthreads();
+  }
+
+  /// All steps; upper: in a warp of the upper half.
+  template <bool upper>
+  __device__ __forceinline__ void run() {
+    const int steps = launch_.steps;
+    int published = upper ? upper_published : lower_published;
+    int waits_for = upper ? lower_published : upper_published;
+    arrive(published, threads);
+#pragma unroll 1
+    for (int step = 0; step < steps; ++step) {
+      std::uint32_t row_before = before_;
+#pragma unroll 1
+      for (int row = 0; row < rows_; ++row) {
+        const bool last_row = one_row || row + 1 == rows_;
+        // The unit whose sums stay here begins with what is added to them; other lanes' are 0.
+        float sums[units][gates] = {}, in[gates];
+#pragma unroll
+        for (int g = 0; g < gates; ++g) {
+          in[g] = x_[g] + bias_[g];
+          sums[0][g] = Cell::adds_products(g) ? in[g] : apart_[g];
+        }
+        if (one_row || row == 0) {
+          if constexpr (upper)
+            meet(waits_for, threads);
+          else
+            meet(lower_own, half_block);
+        }
+        float4 h_fours[fours / 2];
+#pragma unroll
+        for (int j = 0; j < fours / 2; ++j) h_fours[j] = load_four(row_before, j);
+        if constexpr (!one_row) {
+          h_ = load_shared(row_before + own_ + (rounds ? state_place() + h_at : 0));
+          if constexpr (Cell::has_c) c_ = load_shared(row_before + own_ + state_place() + c_at);
+        }
+        // While h is on its way: what the next row needs.
+        if (step < fetch_until_) fetch_to_l2(x_from_ + fetch_offset_);
+        x_from_ += load_stride(strides_ + (last_row ? 8 : 0));
+        if (owner_ && !(last_row && step + 1 == steps)) take_inputs();
+#pragma unroll
+        for (int j = 0; j < fours / 2; ++j) multiply(sums, j, h_fours[j]);
+        if (one_row || row == 0) {
+          if constexpr (upper)
+            meet(upper_own, half_block);
+          else
+            meet(waits_for, threads);
+        }
+#pragma unroll
+        for (int j = 0; j < fours / 2; ++j) h_fours[j] = load_four(row_before, fours / 2 + j);
+#pragma unroll
+        for (int j = 0; j < fours / 2; ++j) multiply(sums, fours / 2 + j, h_fours[j]);
+        sum_over_lanes(sums);
+#pragma unroll
+        for (int g = 0; g < gates; ++g)
+          if (Cell::adds_products(g)) in[g] = -0.0f;  // adding it is nothing to do
+        update_quickly<Cell>(in, sums[0], h_, c_, launch_.activation);
+        const T stored = from_f32<T>(h_);
+        if (owner_) store_shared(row_before + own_ + flip_, rounds ? to_f32(stored) : h_);
+        if (last_row && step + 1 < steps) arrive(published ^= 1, threads);
+        if (has_y_) *y_to_ = stored;
+        y_to_ += load_stride(strides_ + 16 + (last_row ? 8 : 0));
+        if constexpr (!one_row) {
+          if (owner_) {
+            if constexpr (rounds) store_shared(row_before + own_ + state_place() + h_at, h_);
+            if constexpr (Cell::has_c) store_shared(row_before + own_ + state_place() + c_at, c_);
+          }
+          row_before += row_bytes;
+        }
+      }
+      before_ += flip_;
+      flip_ = -flip_;
+      waits_for ^= 1;
+    }
+    leave();
+  }
+
+ private:
+  /// From the start of the buffer of h before to the start of the row: it is the second one where
+  /// the other lies in front of it.
+  __device__ __forceinline__ int state_place() const { return flip_ < 0 ? flip_ : 0; }
+
+  __device__ __forceinline__ void take_weights(float* memory, int share, int first_unit) {
+    constexpr SoloShape shape = SoloShape::from_code(shape_code);
+    const T* const w_hh = static_cast<const T*>(job_.w_hh);
+    const int hidden = launch_.hidden;
     const bool wide =
         hidden % 4 == 0 && reinterpret_cast<std::uintptr_t>(w_hh) % (4 * sizeof(T)) == 0;
+    float4* const to =
+        reinterpret_cast<float4*>(memory + SoloShape::header_floats) + int(threadIdx.x);
 #pragma unroll
-    for (int j = 0; j < 2 * half; ++j)
+    for (int j = 0; j < fours; ++j)
 #pragma unroll
       for (int u = 0; u < units; ++u)
 #pragma unroll
@@ -134,183 +227,168 @@ __global__ void __launch_bounds__(SoloShape::threads, 1)
           const float4 four = four_weights<math>(w_hh, g * std::int64_t{hidden} + of, of < hidden,
                                                  4 * (lanes * j + share), hidden, wide);
           if (piece >= of_registers) {
-            shared_weights[(shape.shared_before(j) + piece - of_registers) * threads] = four;
+            to[(shape.shared_before(j) + piece - of_registers) * threads] = four;
           } else {
-            weights[j][piece][0] = four.x, weights[j][piece][1] = four.y;
-            weights[j][piece][2] = four.z, weights[j][piece][3] = four.w;
+            weights_[j][piece][0] = four.x, weights_[j][piece][1] = four.y;
+            weights_[j][piece][2] = four.z, weights_[j][piece][3] = four.w;
           }
         }
   }
 
-  // Units beyond H stay 0 in both buffers.
-  for (int i = thread; i < 2 * rows * width; i += threads) h_buffers[i] = 0;
-  __syncthreads();
-  float bias[gates] = {},
-        apart[gates] = {};  // apart: the hidden bias of a gate that needs it alone
-  if (owner) {
-    for (int row = 0; row < rows; ++row) {
-      const std::int64_t place = (first + row) * hidden + unit;
-      const float h = to_f32(static_cast<const T*>(job.h_0)[place]);  // as stored: rounded
-      h_buffers[(rows + row) * width + unit] = h;
-      if constexpr (rounds) h_state[row * width + unit] = h;
-      if constexpr (Cell::has_c)
-        c_state[row * width + unit] = to_f32(static_cast<const T*>(job.c_0)[place]);
+  /// h_0 is the step before the first: in the second buffer.
+  __device__ __forceinline__ void take_states(float* states) {
+    if (!owner_) return;
+    for (int row = 0; row < rows_; ++row) {
+      const std::int64_t place = (first_ + row) * launch_.hidden + unit_;
+      float* const to = states + row * int(row_bytes / 4) + unit_;
+      h_ = load<math>(job_.h_0, place);  // as it is stored: rounded
+      to[width] = h_;
+      if constexpr (!one_row && rounds) to[h_at / 4] = h_;
+      if constexpr (Cell::has_c) {
+        c_ = load<math>(job_.c_0, place);
+        if constexpr (!one_row) to[c_at / 4] = c_;
+      }
     }
 #pragma unroll
     for (int g = 0; g < gates; ++g) {
-      const int column = g * hidden + unit;
-      const float b_hh = job.b_hh ? to_f32(static_cast<const T*>(job.b_hh)[column]) : 0.0f;
-      bias[g] = job.b_ih ? to_f32(static_cast<const T*>(job.b_ih)[column]) : 0.0f;
-      (Cell::adds_products(g) ? bias[g] : apart[g]) += b_hh;
+      const int column = g * launch_.hidden + unit_;
+      const float b_hh = job_.b_hh ? load<math>(job_.b_hh, column) : 0.0f;
+      bias_[g] = job_.b_ih ? load<math>(job_.b_ih, column) : 0.0f;
+      (Cell::adds_products(g) ? bias_[g] : apart_[g]) += b_hh;
     }
   }
 
-  // Where input products come from and y goes to, row after row; then the next step's. Registers
-  // are full of weights: strides lie in shared memory.
-  RNNBENCH_SHARED(SoloStrides, strides);
-  const std::int64_t x_step = job.reverse ? -job.gates_step : job.gates_step;
-  if (thread == 0) {
-    const std::int64_t y_step = job.reverse ? -job.y_step : job.y_step;
-    strides.x[0] = job.gates_row, strides.x[1] = x_step - (rows - 1) * job.gates_row;
-    strides.y[0] = job.y_row, strides.y[1] = y_step - (rows - 1) * job.y_row;
+  /// Where input products come from and y goes to, row after row; then the next step's. Registers
+  /// are full of weights: strides, in elements, lie in shared memory.
+  __device__ __forceinline__ void place_sequences(float* memory, int lane, int first_of_warp) {
+    const SoloJob& job = job_;
+    const int steps = launch_.steps, hidden = launch_.hidden;
+    const std::int64_t x_step = job.reverse ? -job.gates_step : job.gates_step;
+    if (threadIdx.x == 0) {
+      const std::int64_t y_step = job.reverse ? -job.y_step : job.y_step;
+      auto* const strides = reinterpret_cast<std::int64_t*>(memory);
+      strides[0] = job.gates_row, strides[1] = x_step - (rows_ - 1) * job.gates_row;
+      strides[2] = job.y_row, strides[3] = y_step - (rows_ - 1) * job.y_row;
+    }
+    const std::int64_t begin = job.reverse ? steps - 1 : 0;
+    x_from_ = job.gates + begin * job.gates_step + first_ * job.gates_row + unit_;
+    if (job.y) y_to_ = static_cast<T*>(job.y) + begin * job.y_step + first_ * job.y_row + unit_;
+    has_y_ = owner_ && job.y;
+    if (owner_) take_inputs();
+
+    // A step may be shorter than the way to device memory and back: lane n fetches to the L2, from
+    // several steps ahead, words of gate n % gates that this warp will want.
+    constexpr int sectors = SoloShape::from_code(shape_code).units_of_a_warp() / 8;
+    static_assert(sectors * gates <= 32);
+    const int unit = first_of_warp + lane / gates * 8;
+    const std::int64_t offset = steps_ahead * x_step + lane % gates * hidden + unit - unit_;
+    const bool fetches = lane < sectors * gates && unit < hidden &&
+                         offset > -(std::int64_t{1} << 31) && offset < std::int64_t{1} << 31;
+    fetch_until_ = fetches ? steps - steps_ahead : 0, fetch_offset_ = int(offset);
   }
-  const std::int64_t begin = job.reverse ? steps - 1 : 0;
-  const float* x_from = job.gates + begin * job.gates_step + first * job.gates_row + unit;
-  T* y_to = nullptr;
-  if (job.y) y_to = static_cast<T*>(job.y) + begin * job.y_step + first * job.y_row + unit;
-  const bool has_y = owner && job.y;
 
-  // A step may be shorter than the way to device memory and back: lane n fetches to the L2, from
-  // several steps ahead, the words of gate n % gates that this warp will want.
-  constexpr int sectors = shape.units_of_a_warp() / 8;
-  static_assert(sectors * gates <= 32);
-  const int fetched_unit = first_unit_of_warp + lane / gates * 8;
-  const std::int64_t fetch_at = steps_ahead * x_step + lane % gates * hidden + fetched_unit - unit;
-  const bool fetches = lane < sectors * gates && fetched_unit < hidden &&
-                       fetch_at > -(std::int64_t{1} << 31) && fetch_at < std::int64_t{1} << 31;
-  const int fetch_until = fetches ? steps - steps_ahead : 0, fetch_offset = int(fetch_at);
-
-  float x[gates] = {};  // of the row to come; 0 in lanes that own nothing
-  if (owner)
+  /// W_ih x of the row that x_from_ is at.
+  __device__ __forceinline__ void take_inputs() {
 #pragma unroll
-    for (int g = 0; g < gates; ++g) x[g] = __ldcs(x_from + g * hidden);
+    for (int g = 0; g < gates; ++g) x_[g] = __ldcs(x_from_ + g * launch_.hidden);
+  }
 
-  int published = upper ? upper_published : lower_published;
-  int waits_for = upper ? lower_published : upper_published;
-  const int both_buffers = 2 * shape.at_hidden() + rows * width;
-  int before = shape.at_hidden() + rows * width;  // the buffer of h of the step before
-  __syncthreads();
-  arrive(published, threads);
+  __device__ __forceinline__ float4 load_four(std::uint32_t row_before, int j) const {
+    return load_shared_four(row_before + 16 * lanes * j);
+  }
 
-#pragma unroll 1
-  for (int step = 0; step < steps; ++step) {
-#pragma unroll 1
-    for (int row = 0; row < rows; ++row) {
-      const float* const h_before = memory + before + row * width;
-      const auto four_of_h = [&](int j) {
-        return *reinterpret_cast<const float4*>(h_before + 4 * (lanes * j + share));
-      };
-      // The unit whose sums stay here begins with what is added to them; other lanes' are 0.
-      float sums[units][gates] = {}, in[gates];
+  /// sums += weights times four values of h.
+  __device__ __forceinline__ void multiply(float (&sums)[units][gates], int j,
+                                           const float4& h) const {
+    constexpr SoloShape shape = SoloShape::from_code(shape_code);
+    const int of_registers = shape.registers_of(j);
+    const float values[4] = {h.x, h.y, h.z, h.w};
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+#pragma unroll
+      for (int u = 0; u < units; ++u)
+#pragma unroll
+        for (int g = 0; g < gates; ++g)
+          if (u * gates + g < of_registers) sums[u][g] += weights_[j][u * gates + g][i] * values[i];
+#pragma unroll
+    for (int u = 0; u < units; ++u)
 #pragma unroll
       for (int g = 0; g < gates; ++g) {
-        in[g] = x[g] + bias[g];
-        sums[0][g] = Cell::adds_products(g) ? in[g] : apart[g];
+        const int piece = u * gates + g;
+        if (piece < of_registers) continue;
+        const float4 w = load_shared_four(
+            shared_weights_ + (shape.shared_before(j) + piece - of_registers) * threads * 16);
+        sums[u][g] += w.x * h.x;
+        sums[u][g] += w.y * h.y;
+        sums[u][g] += w.z * h.z;
+        sums[u][g] += w.w * h.w;
       }
-      const auto multiply = [&](int j, const float4& h) {
-        const int of_registers = shape.registers_of(j);
-        const float values[4] = {h.x, h.y, h.z, h.w};
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-#pragma unroll
-          for (int u = 0; u < units; ++u)
-#pragma unroll
-            for (int g = 0; g < gates; ++g)
-              if (u * gates + g < of_registers)
-                sums[u][g] += weights[j][u * gates + g][i] * values[i];
-#pragma unroll
-        for (int u = 0; u < units; ++u)
-#pragma unroll
-          for (int g = 0; g < gates; ++g) {
-            const int piece = u * gates + g;
-            if (piece < of_registers) continue;
-            const float4 w =
-                shared_weights[(shape.shared_before(j) + piece - of_registers) * threads];
-            sums[u][g] += w.x * h.x;
-            sums[u][g] += w.y * h.y;
-            sums[u][g] += w.z * h.z;
-            sums[u][g] += w.w * h.w;
-          }
-      };
+  }
 
-      if (row == 0) meet_either<threads, lower_own, half_block>(upper, waits_for);
-      float4 h_four[half];
+  /// Each lane's own unit is its first. Of half of the units that a thread still has sums of,
+  /// another lane gets its own; then lanes with the same unit add theirs.
+  __device__ __forceinline__ void sum_over_lanes(float (&sums)[units][gates]) const {
 #pragma unroll
-      for (int j = 0; j < half; ++j) h_four[j] = four_of_h(j);
-      float h = rounds ? h_state[row * width + unit] : h_before[unit];
-      float c = 0;
-      if constexpr (Cell::has_c) c = c_state[row * width + unit];
+    for (int n = units / 2; n > 0; n /= 2)
+#pragma unroll
+      for (int u = 0; u < n; ++u)
+#pragma unroll
+        for (int g = 0; g < gates; ++g)
+          sums[u][g] += __shfl_xor_sync(~0u, sums[u + n][g], groups * n);
+#pragma unroll
+    for (int n = units; n < lanes; n *= 2)
+#pragma unroll
+      for (int g = 0; g < gates; ++g) sums[0][g] += __shfl_xor_sync(~0u, sums[0][g], groups * n);
+  }
 
-      // While h is on its way: what the next row needs.
-      const bool last_row = row + 1 == rows;
-      if (step < fetch_until) fetch_to_l2(x_from + fetch_offset);
-      x_from += strides.x[last_row];
-      if (owner && !(last_row && step + 1 == steps))
-#pragma unroll
-        for (int g = 0; g < gates; ++g) x[g] = __ldcs(x_from + g * hidden);
-
-#pragma unroll
-      for (int j = 0; j < half; ++j) multiply(j, h_four[j]);
-      if (row == 0) meet_either<threads, upper_own, half_block>(!upper, waits_for);
-#pragma unroll
-      for (int j = 0; j < half; ++j) h_four[j] = four_of_h(half + j);
-#pragma unroll
-      for (int j = 0; j < half; ++j) multiply(half + j, h_four[j]);
-
-        // Of half of the units that a thread still has sums of, another lane gets its own.
-#pragma unroll
-      for (int n = units / 2; n > 0; n /= 2)
-#pragma unroll
-        for (int u = 0; u < n; ++u)
-#pragma unroll
-          for (int g = 0; g < gates; ++g)
-            sums[u][g] += __shfl_xor_sync(~0u, sums[u + n][g], groups * n);
-#pragma unroll
-      for (int n = units; n < lanes; n *= 2)
-#pragma unroll
-        for (int g = 0; g < gates; ++g) sums[0][g] += __shfl_xor_sync(~0u, sums[0][g], groups * n);
-
-#pragma unroll
-      for (int g = 0; g < gates; ++g)
-        if (Cell::adds_products(g)) in[g] = -0.0f;  // adding it is nothing to do
-      update_quickly<Cell>(in, sums[0], h, c, launch.activation);
-      if (owner)
-        memory[both_buffers - before + row * width + unit] = rounds ? to_f32(from_f32<T>(h)) : h;
-      if (last_row && step + 1 < steps) {
-        published ^= 1;
-        arrive(published, threads);
+  __device__ __forceinline__ void leave() {
+    if (!owner_) return;
+    for (int row = 0; row < rows_; ++row) {
+      const std::uint32_t at = before_ + own_ + row * row_bytes;
+      if constexpr (!one_row) {
+        h_ = load_shared(at + (rounds ? state_place() + h_at : 0));
+        if constexpr (Cell::has_c) c_ = load_shared(at + state_place() + c_at);
       }
-      if (has_y) *y_to = from_f32<T>(h);
-      y_to += strides.y[last_row];
-      if (owner) {
-        if constexpr (rounds) h_state[row * width + unit] = h;
-        if constexpr (Cell::has_c) c_state[row * width + unit] = c;
-      }
+      const std::int64_t place = (first_ + row) * launch_.hidden + unit_;
+      for (void* const to : {job_.h_n, job_.h_next})
+        if (to) store<math>(to, place, h_);
+      if constexpr (Cell::has_c)
+        for (void* const to : {job_.c_n, job_.c_next})
+          if (to) store<math>(to, place, c_);
     }
-    before = both_buffers - before;
-    waits_for ^= 1;
   }
 
-  if (!owner) return;
-  for (int row = 0; row < rows; ++row) {
-    const std::int64_t place = (first + row) * hidden + unit;
-    const float h = rounds ? h_state[row * width + unit] : memory[before + row * width + unit];
-    for (void* const to : {job.h_n, job.h_next})
-      if (to) store<math>(to, place, h);
-    if constexpr (Cell::has_c)
-      for (void* const to : {job.c_n, job.c_next})
-        if (to) store<math>(to, place, c_state[row * width + unit]);
-  }
+  const SoloLaunch& launch_;
+  const SoloJob& job_;
+  int rows_;
+  std::int64_t first_;  // row of the batch
+  int unit_;
+  bool owner_, has_y_ = false;
+  float weights_[fours][units * gates][4];      // those in shared memory take no registers
+  float bias_[gates] = {}, apart_[gates] = {};  // apart: the hidden bias of a gate that needs it so
+  float x_[gates] = {};                         // of the row to come; 0 in lanes that own nothing
+  float h_ = 0, c_ = 0;
+  // Addresses in shared memory: strides, weights, and this thread's share of h of the step before,
+  // from which it is own_ to its unit and flip_ to the other buffer.
+  std::uint32_t strides_, shared_weights_, before_;
+  int own_, flip_;
+  const float* x_from_;
+  T* y_to_ = nullptr;
+  int fetch_until_, fetch_offset_;
+};
+
+/// Grid: slices of each direction; one_row: as many as the batch has rows. Blocks do not wait on
+/// each other.
+template <class Cell, Math math, std::uint64_t shape_code, bool one_row>
+__global__ void __launch_bounds__(SoloShape::threads, 1)
+    persistent_solo(const __grid_constant__ SoloLaunch launch) {
+  RNNBENCH_DYNAMIC_SHARED(memory);
+  SoloThread<Cell, math, shape_code, one_row> thread(launch, memory);
+  const int warp = __shfl_sync(~0u, int(threadIdx.x) / 32, 0);
+  if (warp >= SoloShape::warps / 2)
+    thread.template run<true>();
+  else
+    thread.template run<false>();
 }
 
 }  // namespace rnnbench::persistent

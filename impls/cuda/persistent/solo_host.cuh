@@ -57,7 +57,8 @@ class OnSolo final : public Kernel {
     const SoloShape* const shape = solo_shape_for(gates(p_.cell), p_.hidden);
     const Math math = math_of(p_.dtype);
     for (const SoloKernel& kernel : solo_kernels_of(math))
-      if (shape && kernel.shape == *shape) function_ = kernel.function;
+      if (shape && kernel.shape == *shape && kernel.one_row == (plan_.slices == p_.batch))
+        function_ = kernel.function;
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
     allow_shared_memory(function_);
     shared_bytes_ = sizeof(float) * std::size_t(shape->floats(plan_.rows, solo_rounds(math)));

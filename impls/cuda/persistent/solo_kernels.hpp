@@ -9,10 +9,11 @@ namespace rnnbench::persistent {
 
 struct SoloKernel {
   SoloShape shape;
+  bool one_row;          // of the batch, in each block
   const void* function;  // __global__ void(SoloLaunch)
 };
 
-/// One for each shape; each list is compiled in a file of its own. tf32 takes those of f32.
+/// Two for each shape; each list is compiled in a file of its own. tf32 takes those of f32.
 std::vector<SoloKernel> solo_kernels_f32();
 std::vector<SoloKernel> solo_kernels_f16();
 std::vector<SoloKernel> solo_kernels_bf16();

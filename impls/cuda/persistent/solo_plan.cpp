@@ -20,8 +20,7 @@ constexpr std::int64_t most_slices = 65535;
 int rows_that_fit(const SoloShape& shape, const Problem& p, const DeviceInfo& device) {
   const bool rounds = solo_rounds(math_of(p.dtype));
   const int fixed = shape.floats(0, rounds), a_row = shape.floats(1, rounds) - fixed;
-  constexpr int strides = 64;  // and whatever else has a place of its own
-  return int((shared_bytes(device) / 4 - strides - fixed) / a_row);
+  return int((shared_bytes(device) / 4 - fixed) / a_row);
 }
 
 Plan shaped(const SoloShape& shape, int slices, const Problem& p, const DeviceInfo& device) {

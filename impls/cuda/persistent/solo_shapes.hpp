@@ -55,17 +55,18 @@ struct SoloShape {
   }
   RNNBENCH_HOST_DEVICE constexpr bool has_c() const { return gates == 4; }
 
-  // The block's shared memory, in floats from its start: weights, two buffers of h as products read
-  // it, then what is carried of h (where that is not the same) and of c; each [rows, hidden()].
-  RNNBENCH_HOST_DEVICE constexpr int at_hidden() const { return shared_pieces() * threads * 4; }
-  RNNBENCH_HOST_DEVICE constexpr int at_state(int rows) const {
-    return at_hidden() + 2 * rows * hidden();
+  // The block's shared memory, in floats from its start: strides, weights, and of each row of the
+  // batch two buffers of h as products read it, then what is carried of h, where that is not the
+  // same, and of c; each for hidden() units.
+  static constexpr int header_floats = 8;
+  RNNBENCH_HOST_DEVICE constexpr int row_floats(bool rounds) const {
+    return hidden() * (2 + (rounds ? 1 : 0) + (has_c() ? 1 : 0));
   }
-  RNNBENCH_HOST_DEVICE constexpr int at_c(int rows, bool rounds) const {
-    return at_state(rows) + (rounds ? rows * hidden() : 0);
+  RNNBENCH_HOST_DEVICE constexpr int at_rows() const {
+    return header_floats + shared_pieces() * threads * 4;
   }
   RNNBENCH_HOST_DEVICE constexpr int floats(int rows, bool rounds) const {
-    return at_c(rows, rounds) + (has_c() ? rows * hidden() : 0);
+    return at_rows() + rows * row_floats(rounds);
   }
 };
 

@@ -20,10 +20,14 @@ inline void store_async(std::uint32_t to, float4 value, std::uint32_t barrier) {
   emulator::store_async(to, &value, barrier);
 }
 
-template <int threads, int other, int other_threads>
-void meet_either(bool first, int id) {
-  meet(first ? id : other, first ? threads : other_threads);
+template <class T>
+T& at_shared(std::uint32_t address) {
+  return *static_cast<T*>(emulator::shared_place(address, sizeof(T)));
 }
+inline float load_shared(std::uint32_t from) { return at_shared<float>(from); }
+inline float4 load_shared_four(std::uint32_t from) { return at_shared<float4>(from); }
+inline std::int64_t load_stride(std::uint32_t from) { return at_shared<std::int64_t>(from); }
+inline void store_shared(std::uint32_t to, float value) { at_shared<float>(to) = value; }
 inline void fetch_to_l2(const float* from) {
   static_cast<void>(*static_cast<const volatile float*>(from));  // there must be such an address
 }
