@@ -132,12 +132,11 @@ class SoloThread {
   /// All steps; upper: in a warp of the upper half.
   template <bool upper>
   __device__ __forceinline__ void run() {
-    const int steps = launch_.steps;
     int published = upper ? upper_published : lower_published;
     int waits_for = upper ? lower_published : upper_published;
     arrive(published, threads);
 #pragma unroll 1
-    for (int step = 0; step < steps; ++step) {
+    for (int left = launch_.steps; left > 0; --left) {  // with this one
       std::uint32_t row_before = before_;
 #pragma unroll 1
       for (int row = 0; row < rows_; ++row) {
@@ -158,14 +157,17 @@ class SoloThread {
         float4 h_fours[fours / 2];
 #pragma unroll
         for (int j = 0; j < fours / 2; ++j) h_fours[j] = load_four(row_before, j);
+        // While h is on its way: what is left of the row before, and what the next one needs.
+        if (y_waits_ == 0) *y_to_ = from_f32<T>(h_);
+        if (y_waits_ == 1) y_waits_ = 0;
+        y_to_ += load_stride(strides_ + 16 + (one_row || row == 0 ? 8 : 0));
+        if (left > fetch_above_) fetch_to_l2(x_from_ + fetch_offset_);
+        x_from_ += load_stride(strides_ + (last_row ? 8 : 0));
+        if (owner_ && !(last_row && left == 1)) take_inputs();
         if constexpr (!one_row) {
           h_ = load_shared(row_before + own_ + (rounds ? state_place() + h_at : 0));
           if constexpr (Cell::has_c) c_ = load_shared(row_before + own_ + state_place() + c_at);
         }
-        // While h is on its way: what the next row needs.
-        if (step < fetch_until_) fetch_to_l2(x_from_ + fetch_offset_);
-        x_from_ += load_stride(strides_ + (last_row ? 8 : 0));
-        if (owner_ && !(last_row && step + 1 == steps)) take_inputs();
 #pragma unroll
         for (int j = 0; j < fours / 2; ++j) multiply(sums, j, h_fours[j]);
         if (one_row || row == 0) {
@@ -183,11 +185,8 @@ class SoloThread {
         for (int g = 0; g < gates; ++g)
           if (Cell::adds_products(g)) in[g] = -0.0f;  // adding it is nothing to do
         update_quickly<Cell>(in, sums[0], h_, c_, launch_.activation);
-        const T stored = from_f32<T>(h_);
-        if (owner_) store_shared(row_before + own_ + flip_, rounds ? to_f32(stored) : h_);
-        if (last_row && step + 1 < steps) arrive(published ^= 1, threads);
-        if (has_y_) *y_to_ = stored;
-        y_to_ += load_stride(strides_ + 16 + (last_row ? 8 : 0));
+        if (owner_) store_shared(row_before + own_ + flip_, rounds ? to_f32(from_f32<T>(h_)) : h_);
+        if (last_row && left > 1) arrive(published ^= 1, threads);
         if constexpr (!one_row) {
           if (owner_) {
             if constexpr (rounds) store_shared(row_before + own_ + state_place() + h_at, h_);
@@ -271,9 +270,11 @@ class SoloThread {
       strides[2] = job.y_row, strides[3] = y_step - (rows_ - 1) * job.y_row;
     }
     const std::int64_t begin = job.reverse ? steps - 1 : 0;
+    y_waits_ = owner_ && job.y ? 1 : 2;
     x_from_ = job.gates + begin * job.gates_step + first_ * job.gates_row + unit_;
-    if (job.y) y_to_ = static_cast<T*>(job.y) + begin * job.y_step + first_ * job.y_row + unit_;
-    has_y_ = owner_ && job.y;
+    if (job.y)  // a step before the first one's
+      y_to_ = static_cast<T*>(job.y) + begin * job.y_step + first_ * job.y_row + unit_ -
+              ((job.reverse ? -job.y_step : job.y_step) - (rows_ - 1) * job.y_row);
     if (owner_) take_inputs();
 
     // A step may be shorter than the way to device memory and back: lane n fetches to the L2, from
@@ -284,7 +285,7 @@ class SoloThread {
     const std::int64_t offset = steps_ahead * x_step + lane % gates * hidden + unit - unit_;
     const bool fetches = lane < sectors * gates && unit < hidden &&
                          offset > -(std::int64_t{1} << 31) && offset < std::int64_t{1} << 31;
-    fetch_until_ = fetches ? steps - steps_ahead : 0, fetch_offset_ = int(offset);
+    fetch_above_ = fetches ? steps_ahead : steps, fetch_offset_ = int(offset);
   }
 
   /// W_ih x of the row that x_from_ is at.
@@ -343,6 +344,7 @@ class SoloThread {
 
   __device__ __forceinline__ void leave() {
     if (!owner_) return;
+    if (y_waits_ == 0) *y_to_ = from_f32<T>(h_);
     for (int row = 0; row < rows_; ++row) {
       const std::uint32_t at = before_ + own_ + row * row_bytes;
       if constexpr (!one_row) {
@@ -363,7 +365,7 @@ class SoloThread {
   int rows_;
   std::int64_t first_;  // row of the batch
   int unit_;
-  bool owner_, has_y_ = false;
+  bool owner_;
   float weights_[fours][units * gates][4];      // those in shared memory take no registers
   float bias_[gates] = {}, apart_[gates] = {};  // apart: the hidden bias of a gate that needs it so
   float x_[gates] = {};                         // of the row to come; 0 in lanes that own nothing
@@ -374,7 +376,8 @@ class SoloThread {
   int own_, flip_;
   const float* x_from_;
   T* y_to_ = nullptr;
-  int fetch_until_, fetch_offset_;
+  int y_waits_;  // 0: h_ is to be stored there; 1: not before the first row; 2: never
+  int fetch_above_, fetch_offset_;
 };
 
 /// Grid: slices of each direction; one_row: as many as the batch has rows. Blocks do not wait on
