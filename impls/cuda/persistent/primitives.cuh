@@ -1,5 +1,5 @@
-// What the persistent cluster kernel asks of the hardware, an instruction or so each: CC 9.0. The
-// CPU tests have a file of their own in its place (tests/emulator/cuda).
+// What the persistent kernels ask of the hardware, an instruction or so each; what has to do with
+// clusters needs CC 9.0. The CPU tests have a file of their own in its place (tests/emulator/cuda).
 #pragma once
 
 #include <cuda_runtime.h>

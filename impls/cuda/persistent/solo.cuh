@@ -19,7 +19,7 @@
 // half's gates wait for their chain.
 //
 // Why no value is overwritten too early. h of step t goes to buffer t & 1, last read by the
-// products of step t - 1. A warp writes it after its own products of step t, for which both halves
+// products of step t - 1. A warp writes it after its own products of step t, for which all warps
 // had published h of step t - 1, and every warp publishes that after its products of step t - 1.
 #pragma once
 
@@ -34,10 +34,11 @@
 
 namespace rnnbench::persistent {
 
-/// Barriers of the block. Each half of the warps meets at one of its own. Where the other half is
-/// waited for, that one only passes by: there are two of these, for even and odd steps, because it
-/// may come again before everybody who waits has come.
-enum SoloMeeting { lower_own = 1, upper_own = 2, lower_published = 4, upper_published = 6 };
+/// Barriers of the block. Where a half is waited for by the other, it only passes by; those who
+/// wait meet each other there as well, so that the upper half needs no barrier of its own. There
+/// are two of each, for even and odd steps, because a half may come again before everybody of the
+/// other has.
+enum SoloMeeting { lower_own = 1, lower_published = 2, upper_published = 4 };
 
 /// Weights of `row` from `k` on, 0 where there are none. wide: rows are aligned to four values.
 template <Math math>
@@ -170,12 +171,8 @@ class SoloThread {
         }
 #pragma unroll
         for (int j = 0; j < fours / 2; ++j) multiply(sums, j, h_fours[j]);
-        if (one_row || row == 0) {
-          if constexpr (upper)
-            meet(upper_own, half_block);
-          else
-            meet(waits_for, threads);
-        }
+        if constexpr (!upper)
+          if (one_row || row == 0) meet(waits_for, threads);
 #pragma unroll
         for (int j = 0; j < fours / 2; ++j) h_fours[j] = load_four(row_before, fours / 2 + j);
 #pragma unroll
