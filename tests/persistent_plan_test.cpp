@@ -178,16 +178,19 @@ TEST(PersistentPlan, SmallLayersStayInOneBlock) {
 /// What threads hold is all of the layer's weights, once.
 TEST(PersistentPlan, SoloShapesCoverTheirLayer) {
   for (const SoloShape& shape : solo_shapes) {
-    EXPECT_EQ(SoloShape::from_code(shape.code()), shape);
     EXPECT_EQ(shape.units_of_a_warp() * SoloShape::warps, shape.hidden());
     EXPECT_EQ(shape.all_pieces() * 4 * SoloShape::threads,
               shape.gates * shape.hidden() * shape.hidden());
     EXPECT_LE(shape.units, shape.lanes);
     EXPECT_EQ(shape.depth % 8, 0);
-    int in_registers = 0;
-    for (int four = 0; four < shape.depth / 4; ++four) in_registers += shape.registers_of(four);
-    EXPECT_EQ(in_registers, shape.pieces);
-    EXPECT_LE(double(shape.floats(1, true)) * 4, 160 * 1024);
+    for (const bool one_row : {false, true}) {
+      const SoloShape own = shape.for_rows(one_row);
+      EXPECT_EQ(SoloShape::from_code(own.code()), own);
+      int in_registers = 0;
+      for (int four = 0; four < own.depth / 4; ++four) in_registers += own.registers_of(four);
+      EXPECT_EQ(in_registers, own.pieces);
+      EXPECT_LE(double(own.floats(1, true)) * 4, 160 * 1024);
+    }
   }
 }
 

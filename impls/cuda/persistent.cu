@@ -2,11 +2,12 @@
 // units (256 with one gate) each block holds the layer and does a slice of the batch by itself
 // (persistent/solo.cuh); up to 256 h goes from block to block of a cluster through distributed
 // shared memory (persistent/cluster.cuh); wider layers, and any other, lie on all SMs, and h goes
-// through the L2 (persistent/grid.cuh). persistent/plan.cpp says what is chosen when, by the models
-// there and in persistent/{grid,solo}_plan.cpp.
+// through the L2 (persistent/grid.cuh). persistent/plan.cpp says what is chosen when, by the
+// models there and in persistent/{grid,solo}_plan.cpp.
 //
 // What bounds it: the chain of one step after another, each a product of tenths of a microsecond
-// and a hand-over of h; with many rows the tensor cores. f32 is three tf32 products (3xTF32).
+// and a hand-over of h; with many rows the tensor cores. f32 is three tf32 products (3xTF32), or
+// FFMA in solo.
 #include <algorithm>
 #include <array>
 #include <cmath>

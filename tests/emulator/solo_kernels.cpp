@@ -10,9 +10,8 @@ template <Math math, std::size_t i>
 SoloFunction function(bool one_row) {
   constexpr int gates = solo_shapes[i].gates;
   using CellT = std::conditional_t<gates == 1, OneGate, std::conditional_t<gates == 3, Gru, Lstm>>;
-  constexpr std::uint64_t code = solo_shapes[i].code();
-  return one_row ? &persistent_solo<CellT, math, code, true>
-                 : &persistent_solo<CellT, math, code, false>;
+  if (one_row) return &persistent_solo<CellT, math, solo_shapes[i].for_rows(true).code(), true>;
+  return &persistent_solo<CellT, math, solo_shapes[i].for_rows(false).code(), false>;
 }
 template <Math math, std::size_t... i>
 SoloFunction function(const SoloShape& shape, bool one_row, std::index_sequence<i...>) {

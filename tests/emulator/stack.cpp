@@ -215,7 +215,9 @@ std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& ch
   emulator::Grid grid;
   grid.clusters = case_.parts * case_.slices, grid.threads = SoloShape::threads;
   grid.shared_bytes =
-      sizeof(float) * std::size_t(shape.floats(plan_.rows, solo_rounds(case_.math)));
+      sizeof(float) *
+      std::size_t(
+          shape.for_rows(case_.slices == case_.rows).floats(plan_.rows, solo_rounds(case_.math)));
   const SoloFunction kernel = solo_kernel_of(case_.math, shape, case_.slices == case_.rows);
   return emulator::launch(grid, schedule, [&] { kernel(launch); });
 }

@@ -14,7 +14,7 @@ namespace rnnbench::persistent {
 /// wavefront: one launch, all layers of a stack at once, both products inside. inside: one launch a
 /// layer, both products inside. hoisted: a GEMM for the input products of a layer's steps, then one
 /// launch. These three are the `cluster` strategy, where one cluster's registers hold a layer.
-/// grid: the other strategy, all SMs hold a layer; a GEMM for its input products, then one launch,
+/// grid: the second, all SMs hold a layer; a GEMM for its input products, then one launch,
 /// or several where the batch's slices do not all run at once.
 /// solo: the third, each block holds a layer and does a slice of the batch; a GEMM, then one
 /// launch.

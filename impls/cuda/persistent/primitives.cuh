@@ -1,5 +1,6 @@
-// What the persistent kernels ask of the hardware, an instruction or so each; what has to do with
-// clusters needs CC 9.0. The CPU tests have a file of their own in its place (tests/emulator/cuda).
+// What the persistent kernels ask of the hardware, an instruction or so each; clusters and barriers
+// in memory need CC 9.0. The CPU tests have a file of their own in its place
+// (tests/emulator/cuda).
 #pragma once
 
 #include <cuda_runtime.h>

@@ -3,8 +3,8 @@
 // dozen.
 //
 // Cells are written once, for any type: given `Quick` in the place of float, Cell::update calls
-// these functions. Absolute errors are those of f32 (a sigmoid within 1.5e-7, tanh within 2.5e-7);
-// what is given up is the relative error of sigmoids near 0.
+// these functions. Absolute errors are those of f32 (a sigmoid within 1.5e-7, tanh within
+// 2.5e-7); what is given up is the relative error of sigmoids near 0.
 #pragma once
 
 #include <cmath>

@@ -4,19 +4,19 @@
 //
 // A step is: products with h, which lies in shared memory, by weights in registers; sums over the
 // few lanes that share a unit's k, by shuffles; gates in the lane where the sums end up; h to
-// shared memory. Products are FFMA, exact f32 whatever the storage. See solo_shapes.hpp for who has
-// which weights.
+// shared memory. Products are FFMA, exact f32 whatever the storage. See solo_shapes.hpp for who
+// has which weights.
 //
-// What bounds it: with one row the chain of a step, of which products take two thirds (a GRU of 128
-// units: 384 clocks of FFMA on each scheduler, and 200 to 270 of loads, shuffles, gates and
-// barriers in a row); with many rows the FFMA units, or shared memory where weights lie in it.
-// Teaches: how short a step gets without any other block, and that the end of a step can be hidden
-// behind products of the next one.
+// What bounds it: with one row the chain of a step: of a GRU of 128 units 384 clocks of FFMA on
+// each scheduler, and nearly as much again of loads, shuffles, gates and barriers in a row, part of
+// which is hidden; with many rows the FFMA units, or shared memory where weights lie in it.
+// Teaches: how short a step gets without any other block, and that the end of a step can be
+// hidden behind products of the next one.
 //
-// That is done by halves. Warps of the lower half have the lower half of the units; the products of
-// all warps take the lower half of h first. So a step begins when the lower half is there, while
-// the upper half is still on its way, and each half's products fill the time in which the other
-// half's gates wait for their chain.
+// That is done by halves. Warps of the lower half have the lower half of the units; the products
+// of all warps take the lower half of h first. So a step begins when the lower half is there,
+// while the upper half is still on its way, and each half's products fill the time in which the
+// other half's gates wait for their chain.
 //
 // Why no value is overwritten too early. h of step t goes to buffer t & 1, last read by the
 // products of step t - 1. A warp writes it after its own products of step t, for which all warps
@@ -76,8 +76,8 @@ __device__ __forceinline__ void update_quickly(const float (&x)[Cell::gates],
   h = quick_h.value, c = quick_c.value;
 }
 
-/// What a thread has for the whole sequence. Where its block has one row of the batch, states stay
-/// in registers; else they lie in shared memory with the row's h.
+/// What a thread has for the whole sequence. Where its block has one row of the batch, states
+/// stay in registers; else they lie in shared memory with the row's h.
 template <class Cell, Math math, std::uint64_t shape_code, bool one_row>
 class SoloThread {
   using T = Stored<math>;
@@ -105,8 +105,8 @@ class SoloThread {
     first_ = launch.batch / launch.slices * slice + (slice < extra ? slice : extra);
 
     // Lanes next to each other have the same values of k, so that they load the same words of h:
-    // lane share * groups + group. A thread's unit i is i ^ share of its group's, so that its unit
-    // 0 is the one whose sums end up here.
+    // lane share * groups + group. A thread's unit i is i ^ share of its group's, so that its
+    // unit 0 is the one whose sums end up here.
     const int thread = int(threadIdx.x), lane = thread % 32, share = lane / groups;
     const int first_of_warp = thread / 32 * shape.units_of_a_warp();
     const int first_unit = first_of_warp + lane % groups * units;
@@ -274,8 +274,8 @@ class SoloThread {
               ((job.reverse ? -job.y_step : job.y_step) - (rows_ - 1) * job.y_row);
     if (owner_) take_inputs();
 
-    // A step may be shorter than the way to device memory and back: lane n fetches to the L2, from
-    // several steps ahead, words of gate n % gates that this warp will want.
+    // A step may be shorter than the way to device memory and back: lane n fetches to the L2,
+    // from several steps ahead, words of gate n % gates that this warp will want.
     constexpr int sectors = SoloShape::from_code(shape_code).units_of_a_warp() / 8;
     static_assert(sectors * gates <= 32);
     const int unit = first_of_warp + lane / gates * 8;
@@ -364,11 +364,11 @@ class SoloThread {
   int unit_;
   bool owner_;
   float weights_[fours][units * gates][4];      // those in shared memory take no registers
-  float bias_[gates] = {}, apart_[gates] = {};  // apart: the hidden bias of a gate that needs it so
+  float bias_[gates] = {}, apart_[gates] = {};  // apart: where a gate keeps b_hh so
   float x_[gates] = {};                         // of the row to come; 0 in lanes that own nothing
   float h_ = 0, c_ = 0;
-  // Addresses in shared memory: strides, weights, and this thread's share of h of the step before,
-  // from which it is own_ to its unit and flip_ to the other buffer.
+  // Addresses in shared memory: strides, weights, and this thread's share of h of the step
+  // before, from which it is own_ to its unit and flip_ to the other buffer.
   std::uint32_t strides_, shared_weights_, before_;
   int own_, flip_;
   const float* x_from_;

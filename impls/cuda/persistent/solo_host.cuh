@@ -56,12 +56,13 @@ class OnSolo final : public Kernel {
   void find_kernel() {
     const SoloShape* const shape = solo_shape_for(gates(p_.cell), p_.hidden);
     const Math math = math_of(p_.dtype);
+    const bool one_row = plan_.slices == p_.batch;
     for (const SoloKernel& kernel : solo_kernels_of(math))
-      if (shape && kernel.shape == *shape && kernel.one_row == (plan_.slices == p_.batch))
-        function_ = kernel.function;
+      if (shape && kernel.shape == *shape && kernel.one_row == one_row) function_ = kernel.function;
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
     allow_shared_memory(function_);
-    shared_bytes_ = sizeof(float) * std::size_t(shape->floats(plan_.rows, solo_rounds(math)));
+    shared_bytes_ =
+        sizeof(float) * std::size_t(shape->for_rows(one_row).floats(plan_.rows, solo_rounds(math)));
   }
 
   SoloLaunch launch_of(int layer) {

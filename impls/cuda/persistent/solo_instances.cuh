@@ -13,7 +13,7 @@ const void* solo_function() {
   constexpr int gates = solo_shapes[i].gates;
   using CellT = std::conditional_t<gates == 1, OneGate, std::conditional_t<gates == 3, Gru, Lstm>>;
   return reinterpret_cast<const void*>(
-      &persistent_solo<CellT, math, solo_shapes[i].code(), one_row>);
+      &persistent_solo<CellT, math, solo_shapes[i].for_rows(one_row).code(), one_row>);
 }
 
 template <Math math, std::size_t... i>

@@ -7,8 +7,8 @@
 
 namespace rnnbench::persistent {
 
-/// One layer's and direction's recurrence over the whole batch, of which each block takes a slice.
-/// In the storage type unless said otherwise; row b of a tensor [B, H] at b * H.
+/// One layer's and direction's recurrence over the whole batch, of which each block takes a
+/// slice. In the storage type unless said otherwise; row b of a tensor [B, H] at b * H.
 struct SoloJob {
   const float* gates = nullptr;  // W_ih x: f32 [T, B, G*H] at t * gates_step + b * gates_row
   std::int64_t gates_step = 0, gates_row = 0;

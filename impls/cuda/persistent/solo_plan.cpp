@@ -31,7 +31,7 @@ Plan shaped(const SoloShape& shape, int slices, const Problem& p, const DeviceIn
   plan.blocks = 1;
   plan.at_once = std::min(std::max(device.units, 1), plan.groups(p));
   const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;
-  plan.step_s = solo_step_clocks(shape, plan.rows) / clock;
+  plan.step_s = solo_step_clocks(shape.for_rows(slices == p.batch), plan.rows) / clock;
   plan.total_s = p.layers * (plan.turns(p) * double(p.seq) * plan.step_s + launch_s) +
                  input_products_s(p, device);
   return plan;
@@ -50,8 +50,8 @@ std::pair<int, int> range_of_slices(const SoloShape& shape, const Problem& p,
 }  // namespace
 
 double solo_step_clocks(const SoloShape& shape, int rows) {
-  // Of one row: FFMA on each of four schedulers, and words of 128 bytes out of shared memory: h for
-  // each thread, weights that registers do not hold, and shuffles, which take the same way.
+  // Of one row: FFMA on each of four schedulers, and words of 128 bytes out of shared memory: h
+  // for each thread, weights that registers do not hold, and shuffles, which take the same way.
   const double products = shape.all_pieces() * 4 * SoloShape::warps / 4.0;
   const double shuffles =
       shape.gates * (shape.units - 1 + std::bit_width(unsigned(shape.lanes / shape.units)) - 1);
