@@ -1,10 +1,12 @@
-// The source of the persistent cluster kernel on an emulated GPU, against a plain loop, under many
-// schedules. See emulator/gpu.hpp for what is emulated.
+// The source of the persistent cluster and solo kernels on an emulated GPU, against a plain loop,
+// under many schedules. See emulator/gpu.hpp for what is emulated.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <tuple>
 
+#include "impls/cuda/persistent/quick.cuh"
 #include "impls/cuda/persistent/waiting.cuh"
 #include "tests/emulator/stack.hpp"
 
@@ -123,6 +125,25 @@ TEST_F(PersistentEmulatedKernel, SizesOfValuesDoNotMatter) {
           {{Schedule::Kind::random, 9}}, std::max(1.0, size));
 }
 
+/// Every shape of the solo kernel, whole and broken, with rows that blocks share out unevenly.
+TEST_F(PersistentEmulatedKernel, SoloAgreesWithAPlainLoop) {
+  const int hidden[][6] = {{7, 33, 64, 65, 100, 128}, {1, 130, 256, 255, 64, 97}};
+  const int rows[] = {1, 2, 3, 5, 4, 1}, slices[] = {1, 2, 1, 2, 3, 1},
+            steps[] = {5, 1, 2, 3, 8, 4};
+  unsigned n = 0;
+  for (const Cell cell : {Cell::rnn_tanh, Cell::rnn_relu, Cell::gru, Cell::lstm})
+    for (const Math math : {Math::f32, Math::f16, Math::bf16})
+      for (int k = 0; k < 6; ++k, ++n) {
+        Case what{.cell = cell, .math = math, .form = Form::solo};
+        what.hidden = hidden[n % 3 && cell <= Cell::rnn_relu][k];
+        what.rows = rows[(k + n / 6) % 6], what.slices = slices[(k + n / 6) % 6];
+        what.steps = steps[n * 5 / 3 % 6], what.parts = 1 + n % 4 / 3;
+        what.reverse = n % 2, what.biases = n % 5 != 3, what.stateful = n % 4 != 2;
+        check(what,
+              {{emulator::all_kinds[n % 6], n}, {emulator::all_kinds[(n / 6 + 1) % 6], n + 1}});
+      }
+}
+
 TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   std::vector<Schedule> schedules;
   for (const Schedule::Kind kind : emulator::all_kinds)
@@ -131,6 +152,8 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   check({.form = Form::wavefront, .rows = 3, .hidden = 33, .steps = 6, .parts = 2}, schedules);
   check({.cell = Cell::rnn_tanh, .form = Form::wavefront, .rows = 3, .steps = 4, .parts = 3},
         schedules);
+  check({.form = Form::solo, .rows = 1, .hidden = 100, .steps = 7}, schedules);
+  check({.cell = Cell::lstm, .form = Form::solo, .rows = 3, .hidden = 40, .steps = 6}, schedules);
 }
 
 /// Who waits in vain says so, and the launch fails: what the host's report is made of.
@@ -147,6 +170,30 @@ TEST_F(PersistentEmulatedKernel, AWaitThatTakesTooLongLeavesANote) {
   EXPECT_NE(given_up.find("block 1: "), std::string::npos) << given_up;
   EXPECT_NE(given_up.find("wait for a word of device memory to change"), std::string::npos);
   EXPECT_NE(given_up.find("wait for meeting 3, 256 of 512 threads there"), std::string::npos);
+}
+
+/// Against doubles: as good as f32 gates are taken to be, and no surprise at the ends.
+TEST(PersistentQuick, GatesAreF32s) {
+  double worst_sigmoid = 0, worst_tanh = 0;
+  for (int k = -400000; k <= 400000; ++k) {
+    const float x = float(k) * 5e-5f;
+    const double s = 1 / (1 + std::exp(-double(x))), t = std::tanh(double(x));
+    worst_sigmoid = std::max(worst_sigmoid, std::abs(double(sigmoid(Quick(x)).value) - s));
+    worst_tanh = std::max(worst_tanh, std::abs(double(tanh_gate(Quick(x)).value) - t));
+  }
+  EXPECT_LE(worst_sigmoid, 1.5e-7);
+  EXPECT_LE(worst_tanh, 2.5e-7);
+  for (const float x : {1e-30f, 1e-10f, 1e-4f, 0.01f, 0.3f, 0.59f})
+    EXPECT_NEAR(double(tanh_gate(Quick(-x)).value) / std::tanh(-double(x)), 1, 2e-7) << x;
+  EXPECT_EQ(tanh_gate(Quick(0.0f)).value, 0.0f);
+  for (const float x : {50.0f, 1000.0f, HUGE_VALF}) {
+    EXPECT_EQ(tanh_gate(Quick(x)).value, 1.0f);
+    EXPECT_EQ(tanh_gate(Quick(-x)).value, -1.0f);
+    EXPECT_EQ(sigmoid(Quick(x)).value, 1.0f);
+    EXPECT_LE(sigmoid(Quick(-x)).value, 1e-20f);
+  }
+  EXPECT_TRUE(std::isnan(tanh_gate(Quick(NAN)).value));
+  EXPECT_TRUE(std::isnan(sigmoid(Quick(NAN)).value));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "impls/cuda/persistent/grid_plan.hpp"
 #include "impls/cuda/persistent/plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
+#include "impls/cuda/persistent/solo_plan.hpp"
 
 namespace rnnbench::persistent {
 namespace {
@@ -28,7 +29,8 @@ TEST(PersistentPlan, RefusesWhatTheChipDoesNotHold) {
   const auto wide = refusal(parse_id("gru_b1_t5_i8_h2048_l1_f32"), device);
   ASSERT_TRUE(wide);
   for (const char* words :
-       {"up to 256 hidden units, not of 2048", "W_hh of 2048 hidden units takes 49152 KB in f32",
+       {"one block holds the weights of up to 128 hidden units, not of 2048",
+        "up to 256 hidden units, not of 2048", "W_hh of 2048 hidden units takes 49152 KB in f32",
         "132 SMs hold 27648 KB of it, of 1536 units"})
     EXPECT_NE(wide->find(words), std::string::npos) << *wide;
   EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h2048_l1_f32"), device).empty());
@@ -37,12 +39,14 @@ TEST(PersistentPlan, RefusesWhatTheChipDoesNotHold) {
   EXPECT_NE(wider->find("of 2048 units"), std::string::npos) << *wider;
 }
 
-TEST(PersistentPlan, OlderDevicesHaveTheGridAlone) {
+TEST(PersistentPlan, OlderDevicesHaveNoClusters) {
   DeviceInfo device = h200();
   device.cc = 80, device.units = 108, device.on_chip_bytes = 163 * 1024 + 4 * 65536;
   const auto all = plans(parse_id("gru_b1_t5_i8_h64_l1_f32"), device);
   ASSERT_FALSE(all.empty());
-  for (const Plan& plan : all) EXPECT_EQ(plan.form, Form::grid) << plan.config();
+  for (const Plan& plan : all)
+    EXPECT_TRUE(plan.form == Form::grid || plan.form == Form::solo) << plan.config();
+  EXPECT_EQ(solo_plans(parse_id("gru_b1_t5_i8_h64_l1_f32"), device).size(), 1U);
   EXPECT_FALSE(plans(parse_id("lstm_b16_t5_i8_h1024_l1_f16"), device).empty());
   device.cc = 75;
   const auto before = refusal(parse_id("gru_b1_t5_i8_h64_l1_f32"), device);
@@ -63,7 +67,7 @@ TEST(PersistentPlan, EveryClusterPlanHoldsItsProblem) {
             const auto all = plans(p, device);
             ASSERT_FALSE(all.empty()) << id;
             for (const Plan& plan : all) {
-              if (plan.form == Form::grid) continue;
+              if (plan.form == Form::grid || plan.form == Form::solo) continue;
               SCOPED_TRACE(id + " " + plan.config());
               EXPECT_GE(plan.cluster * unit_cap, hidden);
               EXPECT_LE(plan.cluster, 16);
@@ -117,6 +121,72 @@ TEST(PersistentPlan, EveryGridPlanHoldsItsProblem) {
             EXPECT_EQ(plan_named(plan.config(), p, device).total_s, plan.total_s);
           }
         }
+}
+
+TEST(PersistentPlan, EverySoloPlanHoldsItsProblem) {
+  DeviceInfo device = h200();
+  for (const int cc : {80, 90})
+    for (const char* cell : {"rnn_relu", "gru", "gru-bi", "lstm"})
+      for (const char* dtype : {"_f32", "_tf32", "_f16", "_bf16"})
+        for (const int hidden : {1, 8, 17, 64, 65, 128, 129, 200, 256, 257})
+          for (const int batch : {1, 3, 64, 128, 132, 133, 300, 5000}) {
+            if (cc == 80)
+              device.cc = 80, device.units = 108, device.on_chip_bytes = 163 * 1024 + 4 * 65536;
+            const auto id = std::string(cell) + "_b" + std::to_string(batch) + "_t9_i5_h" +
+                            std::to_string(hidden) + "_l2" + dtype;
+            const Problem p = parse_id(id);
+            const auto all = solo_plans(p, device);
+            const bool holds = hidden <= 128 || (hidden <= 256 && gates(p.cell) == 1);
+            ASSERT_EQ(all.size(), holds ? 1U : 0U) << id;
+            EXPECT_EQ(solo_refusal(p, device).has_value(), !holds);
+            if (!holds) continue;
+            const Plan& plan = all.front();
+            SCOPED_TRACE(id + " " + plan.config());
+            EXPECT_EQ(plan.config(), "solo-s" + std::to_string(plan.slices));
+            const SoloShape& shape = *solo_shape_for(gates(p.cell), hidden);
+            EXPECT_GE(shape.hidden(), hidden);
+            EXPECT_LE(shape.floats(plan.rows, solo_rounds(math_of(p.dtype))) * 4,
+                      device.on_chip_bytes - 4 * 65536);
+            EXPECT_EQ(plan.rows, rows_of(batch, plan.slices, 0));
+            EXPECT_LE(plan.slices, batch);
+            EXPECT_EQ(plan.at_once, std::min(plan.groups(p), device.units));
+            EXPECT_GT(plan.total_s, double(p.seq * p.layers * plan.turns(p)) * plan.step_s);
+            EXPECT_EQ(plan_named(plan.config(), p, device).total_s, plan.total_s);
+            if (batch > 300) continue;  // not that many slices are looked at
+            EXPECT_EQ(plan_named("solo-s" + std::to_string(batch), p, device).rows, 1);
+          }
+}
+
+/// What solo is for: few rows for each SM, and layers that a block holds.
+TEST(PersistentPlan, SmallLayersStayInOneBlock) {
+  const DeviceInfo device = h200();
+  const auto best = [&](const char* id) { return plans(parse_id(id), device).front().config(); };
+  EXPECT_EQ(best("gru_b128_t256_i128_h128_l1_f32"), "solo-s128");
+  EXPECT_EQ(best("gru_b1_t256_i128_h128_l1_f32"), "solo-s1");
+  EXPECT_EQ(best("lstm_b64_t256_i128_h128_l1_f32"), "solo-s64");
+  EXPECT_EQ(best("rnn_tanh_b8_t256_i256_h256_l1_f32"), "solo-s8");
+  EXPECT_EQ(best("gru-bi_b64_t256_i64_h64_l1_f16"), "solo-s64");
+  const Plan plan = plans(parse_id("gru_b128_t256_i128_h128_l1_f32"), device).front();
+  EXPECT_NEAR(plan.step_s, 0.38e-6, 0.02e-6);
+}
+
+/// What threads hold is all of the layer's weights, once.
+TEST(PersistentPlan, SoloShapesCoverTheirLayer) {
+  for (const SoloShape& shape : solo_shapes) {
+    EXPECT_EQ(shape.units_of_a_warp() * SoloShape::warps, shape.hidden());
+    EXPECT_EQ(shape.all_pieces() * 4 * SoloShape::threads,
+              shape.gates * shape.hidden() * shape.hidden());
+    EXPECT_LE(shape.units, shape.lanes);
+    EXPECT_EQ(shape.depth % 8, 0);
+    for (const bool one_row : {false, true}) {
+      const SoloShape own = shape.for_rows(one_row);
+      EXPECT_EQ(SoloShape::from_code(own.code()), own);
+      int in_registers = 0;
+      for (int four = 0; four < own.depth / 4; ++four) in_registers += own.registers_of(four);
+      EXPECT_EQ(in_registers, own.pieces);
+      EXPECT_LE(double(own.floats(1, true)) * 4, 160 * 1024);
+    }
+  }
 }
 
 /// Names tell tiles apart, and what packs a tile into a template argument keeps it whole.
@@ -194,7 +264,7 @@ TEST(PersistentPlan, StacksGoAsAWavefront) {
   EXPECT_EQ(best("lstm_b10_t512_i1000_h256_l6_f16"), Form::wavefront);
   EXPECT_EQ(best("gru_b16_t512_i256_h256_l1_f32"), Form::hoisted);
   EXPECT_EQ(best("gru-bi_b10_t512_i128_h256_l6_f32"), Form::hoisted);
-  EXPECT_EQ(best("rnn_tanh_b8_t256_i1024_h256_l1_f32"), Form::hoisted);
+  EXPECT_EQ(best("gru_b8_t256_i1024_h256_l1_f32"), Form::hoisted);
 }
 
 TEST(PersistentPlan, SlicesTheBatchWhileThereIsRoom) {

@@ -94,7 +94,8 @@ TEST_F(GpuPersistent, AgreesOverLongSequences) {
        {"gru_b10_t512_i128_h256_l6_f32", "lstm_b10_t300_i128_h256_l6_f32",
         "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b1_t4096_i256_h256_l1_f32",
         "lstm_b3_t1000_i64_h100_l3_f16", "rnn_tanh_b8_t256_i1024_h256_l1_f32_head128-every",
-        "gru_b2_t2000_i16_h300_l1_f32", "lstm_b3_t500_i16_h400_l1_f16"}) {
+        "gru_b2_t2000_i16_h300_l1_f32", "lstm_b3_t500_i16_h400_l1_f16",
+        "gru_b128_t256_i128_h128_l1_f32", "lstm_b150_t200_i64_h128_l1_f32_stateful"}) {
     const Problem p = parse_id(text);
     for (const Options& options : ways(p)) {
       SCOPED_TRACE(options.more.at("config"));
@@ -108,8 +109,9 @@ TEST_F(GpuPersistent, AgreesOverLongSequences) {
 TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
   std::mt19937 random(23);
   for (const char* text : {"gru_b10_t64_i128_h256_l6_f32", "lstm_b7_t33_i40_h72_l3_f16",
-                           "gru-bi_b9_t20_i33_h200_l2_f32", "gru_b20_t30_i33_h300_l2_f32",
-                           "lstm-bi_b37_t20_i33_h400_l2_f16", "gru_b64_t20_i64_h1024_l1_bf16"}) {
+                           "gru-bi_b9_t20_i33_h200_l2_f32", "gru-bi_b150_t30_i16_h120_l1_f32",
+                           "gru_b20_t30_i33_h300_l2_f32", "lstm-bi_b37_t20_i33_h400_l2_f16",
+                           "gru_b64_t20_i64_h1024_l1_bf16"}) {
     const Problem p = with_all_outputs(parse_id(text));
     for (const Options& options : ways(p)) {
       SCOPED_TRACE(std::string(text) + " " + options.more.at("config"));
@@ -136,8 +138,9 @@ TEST_F(GpuPersistent, ThreeTf32ProductsAreAsGoodAsF32) {
   std::mt19937 random(25);
   for (const char* text : {"gru_b10_t100_i128_h256_l6_f32", "lstm_b10_t100_i128_h256_l2_f32",
                            "rnn_tanh_b8_t256_i256_h256_l1_f32", "gru_b1_t256_i256_h256_l1_f32",
-                           "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b10_t100_i64_h512_l1_f32",
-                           "lstm_b9_t50_i64_h700_l1_f32", "rnn_tanh_b16_t50_i64_h1024_l1_f32"}) {
+                           "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b128_t256_i128_h128_l1_f32",
+                           "gru_b10_t100_i64_h512_l1_f32", "lstm_b9_t50_i64_h700_l1_f32",
+                           "rnn_tanh_b16_t50_i64_h1024_l1_f32"}) {
     const Problem p = with_all_outputs(parse_id(text));
     const auto inputs = random_inputs(p, random);
     const Reference want = reference(p, inputs);
@@ -165,6 +168,9 @@ constexpr const char* odd_shapes[] = {"gru_b3_t4_i5_h7_l1_f32",
                                       "gru_b17_t3_i36_h200_l1_f32",
                                       "lstm_b4_t3_i140_h130_l2_f32",
                                       "rnn_relu_b11_t5_i300_h64_l1_tf32",
+                                      "gru_b133_t9_i7_h97_l1_f32_stateful",
+                                      "lstm-bi_b3_t8_i9_h128_l2_bf16",
+                                      "rnn_tanh_b5_t7_i3_h255_l1_f32",
                                       "gru_b3_t4_i5_h263_l1_f16",
                                       "lstm_b9_t3_i7_h300_l2_f32_stateful",
                                       "rnn_tanh_b17_t3_i9_h261_l1_bf16_btc",

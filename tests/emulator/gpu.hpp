@@ -64,6 +64,8 @@ T& static_shared() {
 /// In the block's window; and in the cluster's, of block `rank`.
 std::uint32_t shared_address(const void* pointer);
 std::uint32_t in_block(std::uint32_t address, int rank);
+/// The `bytes` bytes there, of this block's window, aligned to as many.
+void* shared_place(std::uint32_t address, std::size_t bytes);
 
 /// Until `threads` threads of the block have come; `arrive` only counts.
 void meet(int id, int threads);

@@ -91,6 +91,11 @@ std::uint32_t in_block(std::uint32_t address, int rank) {
   return (address & 0xffffff) | std::uint32_t(rank + 1) << 24;
 }
 
+void* shared_place(std::uint32_t address, std::size_t bytes) {
+  Block* block = nullptr;
+  return place(address, bytes, block);
+}
+
 namespace {
 bool come(int id, int threads) {
   if (id < 0 || id > 15) fail("there are 16 meetings");

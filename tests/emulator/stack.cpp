@@ -27,11 +27,18 @@ DeviceInfo h200() {
   return device;
 }
 
+Dtype dtype_of(Math math) {
+  for (const Dtype dtype : {Dtype::tf32, Dtype::f16, Dtype::bf16})
+    if (math_of(dtype) == math) return dtype;
+  return Dtype::f32;
+}
+
 /// As the planner would have it.
 Plan plan_of(const Case& what) {
   Problem p;
   p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = 16;
   p.hidden = what.hidden;
+  if (what.form == Form::solo) p.dtype = dtype_of(what.math);  // decides how many rows fit
   (what.form == Form::wavefront ? p.layers : p.directions) = what.parts;
   for (const Plan& plan : plans(p, h200())) {
     const std::string config = plan.config();
@@ -46,7 +53,7 @@ Plan plan_of(const Case& what) {
 
 std::string name(const Case& of) {
   static const char* const cells[] = {"rnn_tanh", "rnn_relu", "gru", "lstm"};
-  static const char* const forms[] = {"wavefront", "hoisted"};
+  static const char* const forms[] = {"wavefront", "hoisted", "grid", "solo"};
   return std::string(cells[int(of.cell)]) + " " + name(of.math) + " " + forms[int(of.form)] +
          " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " T " +
          std::to_string(of.steps) + " parts " + std::to_string(of.parts) + " slices " +
@@ -74,7 +81,7 @@ Stack::Stack(const Case& what, int launches)
                       values(what.biases ? g * h : 0, 0.5), values(what.biases ? g * h : 0, 0.5),
                       values(what.rows * h, what.state_size), values(what.rows * h, 1)});
   }
-  width_ = (what.form == Form::hoisted ? what.parts : 1) * g * h;
+  width_ = (hoisted() ? what.parts : 1) * g * h;
   input_row_ = width_ + 3, input_step_ = what.rows * input_row_ + 5;
   for (int launch = 0; launch < launches; ++launch) {
     std::vector<float> input(std::size_t(what.steps * input_step_), nan);
@@ -181,6 +188,33 @@ std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, i
   return emulator::launch(grid, schedule, [&] { kernel(what); });
 }
 
+/// The same with the solo kernel, which is told of the whole batch: of each part's first slice.
+std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& chains) const {
+  SoloLaunch launch{};
+  launch.batch = case_.rows, launch.slices = case_.slices;
+  launch.hidden = case_.hidden, launch.steps = case_.steps;
+  launch.activation = chains.activation;
+  for (int part = 0; part < case_.parts; ++part) {
+    const Chain& chain = chains.chains[part * case_.slices];
+    SoloJob& job = launch.jobs[part];
+    job.gates = chain.gates, job.gates_step = chain.gates_step, job.gates_row = chain.gates_row;
+    job.w_hh = chain.w_hh, job.b_ih = chain.b_ih, job.b_hh = chain.b_hh;
+    job.h_0 = chain.h_0, job.c_0 = chain.c_0, job.h_n = chain.h_n, job.c_n = chain.c_n;
+    job.h_next = chain.h_next, job.c_next = chain.c_next;
+    job.y = chain.y, job.y_step = chain.y_step, job.y_row = chain.y_row;
+    job.reverse = chain.reverse;
+  }
+  const SoloShape& shape = *solo_shape_for(gates_, case_.hidden);
+  emulator::Grid grid;
+  grid.clusters = case_.parts * case_.slices, grid.threads = SoloShape::threads;
+  grid.shared_bytes =
+      sizeof(float) *
+      std::size_t(
+          shape.for_rows(case_.slices == case_.rows).floats(plan_.rows, solo_rounds(case_.math)));
+  const SoloFunction kernel = solo_kernel_of(case_.math, shape, case_.slices == case_.rows);
+  return emulator::launch(grid, schedule, [&] { kernel(launch); });
+}
+
 std::string Stack::top_alone(std::uint64_t limit_ns, std::uint32_t (&note)[4]) const {
   const auto memory = make_memory();
   Launch what = launch_of(0, *memory);
@@ -197,7 +231,8 @@ Results Stack::on_gpu(const emulator::Schedule& schedule) const {
     const Launch what = launch_of(number, *memory);
     emulator::Schedule next = schedule;
     next.seed += unsigned(number) * 7919;
-    results.trouble = run(next, what, c.parts * c.slices);
+    results.trouble =
+        c.form == Form::solo ? run_solo(next, what) : run(next, what, c.parts * c.slices);
     if (!results.trouble.empty()) return results;
     // Rows of y one after another; what lies between must be as it was.
     const std::vector<float> all = memory->y.values();

@@ -13,6 +13,7 @@
 namespace rnnbench::persistent {
 
 /// Chains of one launch: of a wavefront one a layer, else one a direction, each for every slice.
+/// Form::solo: the solo kernel, with a job a direction.
 struct Case {
   Cell cell = Cell::gru;
   Math math = Math::f32;
@@ -52,6 +53,8 @@ class Stack {
   struct State {
     std::vector<double> h, c;
   };
+  /// Input products are made before: the plain loop and the kernel are given them.
+  bool hoisted() const { return case_.form == Form::hoisted || case_.form == Form::solo; }
   bool reverse(int part) const {
     return case_.form != Form::wavefront && (part == 1) != case_.reverse;
   }
@@ -65,6 +68,7 @@ class Stack {
   std::unique_ptr<Memory> make_memory() const;
   Launch launch_of(int number, Memory& memory) const;
   std::string run(const emulator::Schedule& schedule, const Launch& what, int clusters) const;
+  std::string run_solo(const emulator::Schedule& schedule, const Launch& chains) const;
 
   Case case_;
   int launches_, gates_;

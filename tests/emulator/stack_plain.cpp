@@ -71,7 +71,7 @@ std::vector<double> Stack::run_part(int part, const Doubles& input, State& state
   const Part& w = parts_[std::size_t(part)];
   const int h = c.hidden, width = int(input.size()) / (c.steps * c.rows);
   const Doubles w_ih = rounded(c.math, doubles(w.w_ih)), w_hh = rounded(c.math, doubles(w.w_hh));
-  const bool given = c.form == Form::hoisted || part == 0;
+  const bool given = hoisted() || part == 0;
   const Doubles in = given ? input : rounded(c.math, input);
   Doubles all(std::size_t(c.steps * c.rows * h));
   for (int s = 0; s < c.steps; ++s) {

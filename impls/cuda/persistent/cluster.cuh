@@ -373,7 +373,7 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
                               (g * unit_cap + own.unit) * group_stride);
           if (!Cell::adds_products(g)) a[g] += own.apart;
         }
-        update_cell<Cell, math>(x, a, own.h, own.c, launch.activation);
+        update_in<Cell, math>(x, a, own.h, own.c, launch.activation);
         if (!own.real) own.h = 0;  // not NaN, where an input is infinite
       }
       if (!last)

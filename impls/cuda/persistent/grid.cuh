@@ -42,10 +42,6 @@ __device__ __forceinline__ int thread_anew() {
   return thread;
 }
 
-__device__ __forceinline__ void fetch_to_l2(const float* from) {
-  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
-}
-
 /// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
 template <class Cell, Math math, std::uint64_t tile_code>
 __global__ void __launch_bounds__(GridTile::threads, 1)
@@ -425,7 +421,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
 #pragma unroll
         for (int g = 0; g < gates; ++g)
           in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
-        update_cell<Cell, math>(in, a, h[i], c[i], launch.activation);
+        update_in<Cell, math>(in, a, h[i], c[i], launch.activation);
         if (!it.real) h[i] = 0;  // not NaN, where h is infinite
       }
     }

@@ -1,4 +1,4 @@
-// The cost model of the cluster strategy of cuda:persistent, and both strategies' plans. Measured
+// The cost model of the cluster strategy of cuda:persistent, and all strategies' plans. Measured
 // on an H200, as docs/kernels.md tells: a step without its arithmetic, and its parts.
 #include "impls/cuda/persistent/plan.hpp"
 
@@ -9,6 +9,7 @@
 #include "harness/error.hpp"
 #include "impls/cuda/persistent/grid_plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
+#include "impls/cuda/persistent/solo_plan.hpp"
 
 namespace rnnbench::persistent {
 namespace {
@@ -114,6 +115,8 @@ std::string_view name(Form form) {
       return "wavefront";
     case Form::grid:
       return "grid";
+    case Form::solo:
+      return "solo";
     case Form::hoisted:
       break;
   }
@@ -133,9 +136,11 @@ std::optional<std::string> cluster_refusal(const Problem& p, const DeviceInfo& d
 }  // namespace
 
 std::string Plan::config() const {
-  const std::string shape =
-      form == Form::grid ? "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows())
-                         : "-c" + std::to_string(cluster);
+  std::string shape;
+  if (form == Form::grid)
+    shape = "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows());
+  else if (form != Form::solo)
+    shape = "-c" + std::to_string(cluster);
   return std::string(name(form)) + shape + "-s" + std::to_string(slices);
 }
 
@@ -177,13 +182,16 @@ int resident_clusters(int blocks, const DeviceInfo& device) {
 }
 
 std::optional<std::string> refusal(const Problem& p, const DeviceInfo& device) {
-  const auto clusters = cluster_refusal(p, device), grid = grid_refusal(p, device);
-  if (!clusters || !grid) return std::nullopt;
-  return device.cc < 90 ? *grid : *clusters + "; " + *grid;
+  const auto solo = solo_refusal(p, device), clusters = cluster_refusal(p, device),
+             grid = grid_refusal(p, device);
+  if (!solo || !clusters || !grid) return std::nullopt;
+  if (device.cc < 80) return *grid;
+  return *solo + "; " + (device.cc < 90 ? "" : *clusters + "; ") + *grid;
 }
 
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
   std::vector<Plan> all = grid_plans(p, device);
+  for (const Plan& plan : solo_plans(p, device)) all.push_back(plan);
   const bool clusters = !cluster_refusal(p, device);
   for (const Form form : cluster_forms) {
     if (!clusters || !takes(form, p)) continue;
@@ -202,6 +210,7 @@ std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
 
 Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& device) {
   if (const auto plan = grid_plan_named(config, p, device)) return *plan;
+  if (const auto plan = solo_plan_named(config, p, device)) return *plan;
   const bool clusters = !cluster_refusal(p, device);
   for (const Form form : cluster_forms) {
     const auto [fewest, most] = range_of_slices(form, p.batch);

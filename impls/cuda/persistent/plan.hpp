@@ -16,8 +16,9 @@ namespace rnnbench::persistent {
 /// hoisted: for each layer a GEMM for the input products of its steps, then one launch. These two
 /// are the `cluster` strategy, where one cluster's registers hold a layer. grid: the other
 /// strategy, all SMs hold a layer; a GEMM for its input products, then one launch, or several where
-/// the batch's slices do not all run at once.
-enum class Form { wavefront, hoisted, grid };
+/// the batch's slices do not all run at once. solo: the third, each block holds a layer and does a
+/// slice of the batch; a GEMM, then one launch.
+enum class Form { wavefront, hoisted, grid, solo };
 
 constexpr Math math_of(Dtype dtype) {
   switch (dtype) {
@@ -37,9 +38,10 @@ struct Plan {
   Form form = Form::hoisted;
   int cluster = 1;  // blocks of a cluster: they share a layer's and direction's units
   int k_lane = 4;   // which kernel: its registers cover 32 * k_lane values of h
+  int units = 0;    // solo: what a block has room for
   int slices = 1;   // of the batch, a cluster or group of blocks each
   int rows = 1;     // of the largest slice
-  GridTile tile{};  // grid only, as the next two
+  GridTile tile{};  // grid only; the next two: grid and solo
   int blocks = 0;   // of a group: they share a layer's and direction's units
   int at_once = 0;  // groups that run at the same time
   double step_s = 0, total_s = 0;  // predicted: one step, one call without the head
@@ -47,7 +49,7 @@ struct Plan {
   int groups(const Problem& p) const { return p.directions * slices; }
   int turns(const Problem& p) const { return (groups(p) + at_once - 1) / at_once; }
   /// "wavefront-c16-s1": blocks of a cluster, slices; "grid-u16-b8-s2": units of a block, rows that
-  /// a slice has room for, slices.
+  /// a slice has room for, slices; "solo-s128": slices.
   std::string config() const;
 };
 
@@ -55,7 +57,7 @@ struct Plan {
 int rows_of(std::int64_t batch, int slices, int slice);
 std::int64_t first_row_of(std::int64_t batch, int slices, int slice);
 
-/// Why neither strategy can hold the problem's weights; nothing where there are plans.
+/// Why no strategy can hold the problem's weights; nothing where there are plans.
 std::optional<std::string> refusal(const Problem& p, const DeviceInfo& device);
 
 /// Every form and tile that the problem takes, each with its best number of slices, the fastest by

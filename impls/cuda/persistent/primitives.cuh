@@ -1,5 +1,6 @@
-// What the persistent cluster kernel asks of the hardware, an instruction or so each: CC 9.0. The
-// CPU tests have a file of their own in its place (tests/emulator/cuda).
+// What the persistent kernels ask of the hardware, an instruction or so each; clusters and barriers
+// in memory need CC 9.0. The CPU tests have a file of their own in its place
+// (tests/emulator/cuda).
 #pragma once
 
 #include <cuda_runtime.h>
@@ -55,24 +56,38 @@ __device__ __forceinline__ void store_async(std::uint32_t to, uint4 value, std::
       : "memory");
 }
 
-/// Of the hardware: off by 2^-22 or so.
-__device__ __forceinline__ float power_of_two(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float reciprocal(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 /// Meeting point `id` of `threads` threads of the block, some of which may only pass by (`arrive`).
 __device__ __forceinline__ void meet(int id, int threads) {
   asm volatile("barrier.cta.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 __device__ __forceinline__ void arrive(int id, int threads) {
   asm volatile("barrier.cta.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+// Shared memory by its address in 32 bits, in a register: from a pointer, code made it anew where
+// registers were few. Barriers order these; other accesses by pointers they do not.
+__device__ __forceinline__ float load_shared(std::uint32_t from) {
+  float value;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(from));
+  return value;
+}
+__device__ __forceinline__ float4 load_shared_four(std::uint32_t from) {
+  float4 v;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(from));
+  return v;
+}
+__device__ __forceinline__ std::int64_t load_stride(std::uint32_t from) {
+  std::int64_t value;
+  asm volatile("ld.shared.b64 %0, [%1];" : "=l"(value) : "r"(from));
+  return value;
+}
+__device__ __forceinline__ void store_shared(std::uint32_t to, float value) {
+  asm volatile("st.shared.f32 [%0], %1;" ::"r"(to), "f"(value) : "memory");
+}
+
+__device__ __forceinline__ void fetch_to_l2(const float* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
 }
 
 /// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.

@@ -46,6 +46,10 @@ inline float __shfl_xor_sync(unsigned all, float value, int by) {
   return __uint_as_float(__shfl_sync(all, __float_as_uint(value), from));
 }
 inline void atomicMax(std::uint32_t* at, std::uint32_t value) { *at = max(*at, value); }
+inline int __shfl_sync(unsigned all, int value, int from) {
+  return int(__shfl_sync(all, std::uint32_t(value), from));
+}
+inline float __ldcs(const float* from) { return *from; }
 inline void __syncthreads() { rnnbench::emulator::meet_block(); }
 inline void __threadfence_system() {}
 [[noreturn]] inline void __trap() { rnnbench::emulator::fail("trap"); }

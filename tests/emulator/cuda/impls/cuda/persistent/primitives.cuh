@@ -12,15 +12,24 @@ using emulator::meet;
 using emulator::nanoseconds;
 using emulator::phase_ended;
 
-inline float power_of_two(float x) { return std::exp2(x); }
-inline float reciprocal(float x) { return 1 / x; }
-
 #define RNNBENCH_DYNAMIC_SHARED(name) \
   float* const name = static_cast<float*>(emulator::dynamic_shared())
 #define RNNBENCH_SHARED(T, name) T& name = emulator::static_shared<T>()
 
 inline void store_async(std::uint32_t to, uint4 value, std::uint32_t barrier) {
   emulator::store_async(to, &value, barrier);
+}
+
+template <class T>
+T& at_shared(std::uint32_t address) {
+  return *static_cast<T*>(emulator::shared_place(address, sizeof(T)));
+}
+inline float load_shared(std::uint32_t from) { return at_shared<float>(from); }
+inline float4 load_shared_four(std::uint32_t from) { return at_shared<float4>(from); }
+inline std::int64_t load_stride(std::uint32_t from) { return at_shared<std::int64_t>(from); }
+inline void store_shared(std::uint32_t to, float value) { at_shared<float>(to) = value; }
+inline void fetch_to_l2(const float* from) {
+  static_cast<void>(*static_cast<const volatile float*>(from));  // there must be such an address
 }
 
 inline void load_word(uint4& word, const void* from, bool wanted) {
