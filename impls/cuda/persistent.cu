@@ -98,7 +98,7 @@ class OnClusters final : public Kernel {
   void find_kernel() {
     for (const auto& kernel : kernels_of(p_.dtype))
       if (kernel.gates == gates(p_.cell) && kernel.k_lane == plan_.k_lane &&
-          kernel.stacked == plan_.stacked())
+          kernel.stacked == plan_.stacked() && kernel.few == plan_.few(p_))
         function_ = kernel.function;
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
     const auto at = persistent::layout_of(plan_, p_);

@@ -5,28 +5,32 @@
 namespace rnnbench::persistent {
 namespace {
 
+template <class CellT, int k_lane, Math math>
+KernelFunction function(bool stacked, bool few) {
+  if constexpr (math == Math::f32)
+    if (few) return &persistent_cluster<CellT, k_lane, math, false, true>;
+  return stacked ? &persistent_cluster<CellT, k_lane, math, true, false>
+                 : &persistent_cluster<CellT, k_lane, math, false, false>;
+}
 template <class CellT, Math math>
-KernelFunction function(int k_lane, bool stacked) {
-  if (k_lane == 4)
-    return stacked ? &persistent_cluster<CellT, 4, math, true>
-                   : &persistent_cluster<CellT, 4, math, false>;
-  return stacked ? &persistent_cluster<CellT, 8, math, true>
-                 : &persistent_cluster<CellT, 8, math, false>;
+KernelFunction function(int k_lane, bool stacked, bool few) {
+  return k_lane == 4 ? function<CellT, 4, math>(stacked, few)
+                     : function<CellT, 8, math>(stacked, few);
 }
 template <Math math>
-KernelFunction function(int gates, int k_lane, bool stacked) {
-  if (gates == 1) return function<OneGate, math>(k_lane, stacked);
-  if (gates == 3) return function<Gru, math>(k_lane, stacked);
-  return function<Lstm, math>(k_lane, stacked);
+KernelFunction function(int gates, int k_lane, bool stacked, bool few) {
+  if (gates == 1) return function<OneGate, math>(k_lane, stacked, few);
+  if (gates == 3) return function<Gru, math>(k_lane, stacked, few);
+  return function<Lstm, math>(k_lane, stacked, few);
 }
 
 }  // namespace
 
-KernelFunction kernel_of(Math math, int gates, int k_lane, bool stacked) {
-  if (math == Math::f32) return function<Math::f32>(gates, k_lane, stacked);
-  if (math == Math::tf32) return function<Math::tf32>(gates, k_lane, stacked);
-  if (math == Math::f16) return function<Math::f16>(gates, k_lane, stacked);
-  return function<Math::bf16>(gates, k_lane, stacked);
+KernelFunction kernel_of(Math math, int gates, int k_lane, bool stacked, bool few) {
+  if (math == Math::f32) return function<Math::f32>(gates, k_lane, stacked, few);
+  if (math == Math::tf32) return function<Math::tf32>(gates, k_lane, stacked, few);
+  if (math == Math::f16) return function<Math::f16>(gates, k_lane, stacked, few);
+  return function<Math::bf16>(gates, k_lane, stacked, few);
 }
 
 }  // namespace rnnbench::persistent

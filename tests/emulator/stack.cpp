@@ -178,7 +178,9 @@ std::unique_ptr<Stack::Memory> Stack::make_memory() const {
 }
 
 std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, int clusters) const {
-  const KernelFunction kernel = kernel_of(case_.math, gates_, plan_.k_lane, plan_.stacked());
+  const KernelFunction kernel =
+      kernel_of(case_.math, gates_, plan_.k_lane, plan_.stacked(),
+                case_.math == Math::f32 && case_.form == Form::hoisted && plan_.rows <= few_rows);
   const int bytes = case_.math == Math::f16 || case_.math == Math::bf16 ? 2 : 4;
   const Layout at = layout(gates_, plan_.k_lane, bytes, plan_.rows, plan_.stacked());
   emulator::Grid grid;

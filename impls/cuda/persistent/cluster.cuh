@@ -307,17 +307,20 @@ struct Receivers {
 };
 
 /// The warps that make the hidden products and the gates.
-template <class Cell, int k_lane, Math math, bool stacked>
+template <class Cell, int k_lane, Math math, bool stacked, bool few>
 __device__ __forceinline__ void step_units(const Chain& chain, const Launch& launch,
                                            const Layout& at, float* memory, std::uint64_t* whole,
                                            int thread, int rank, int blocks, std::uint32_t tag) {
-  constexpr Element element = element_of<math, Cell::gates>;
+  constexpr Element element = element_of<math, Cell::gates, few>;
   constexpr int gates = Cell::gates, length = row_length(gates);
   constexpr int most = stacked ? 1 : units_a_thread, bytes = is_wide<element> ? 4 : 2;
   const int warp = thread / 32, lane = thread % 32, first = rank * unit_cap;
+  constexpr bool roomy = !tight<Cell, math, stacked>;
   const bool given = !stacked || !chain.below;
   const float scale = scale_of<element>(memory, of_h);
-  Products<gates, k_lane, math, !tight<Cell, math, stacked>> products;
+  std::conditional_t<few, FewProducts<gates, k_lane>,
+                     Products<gates, k_lane, math, !tight<Cell, math, stacked>>>
+      products;
   products.read(chain.w_hh, launch.hidden, warp, lane, first, launch,
                 scale_of<element>(memory, of_weights), scale);
   if (stacked && chain.above && rank == 0 && thread == 0)
@@ -325,6 +328,11 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   Unit<Cell, math> units[most];
   Given<gates> others[most];
   const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
+  const std::int64_t gates_step = onward(chain.gates_step), y_step = onward(chain.y_step);
+  // Registers that are full of weights have no room for these two.
+  const auto kept = [&](std::int64_t step, std::int64_t in_shared_memory) {
+    return roomy ? step : onward(in_shared_memory);
+  };
 #pragma unroll
   for (int n = 0; n < most; ++n) {
     units[n].begin(chain, launch, thread + n * half_threads, first);
@@ -333,11 +341,11 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   const auto fetch = [&](int step) {
     if (!given) return;
 #pragma unroll
-    for (int n = 0; n < most; ++n) others[n].fetch(launch, at, step, onward(chain.gates_step));
+    for (int n = 0; n < most; ++n)
+      others[n].fetch(launch, at, step, kept(gates_step, chain.gates_step));
     copies_commit();
   };
   for (int step = 0; step < steps_ahead; ++step) fetch(step);
-  constexpr bool roomy = !tight<Cell, math, stacked>;
   const Receivers<element, math, roomy> receivers(memory, lane, blocks);
   const int owned = chain.rows * unit_cap, whole_bytes = owned * blocks * bytes;
 
@@ -373,7 +381,7 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
                               (g * unit_cap + own.unit) * group_stride);
           if (!Cell::adds_products(g)) a[g] += own.apart;
         }
-        update_in<Cell, math>(x, a, own.h, own.c, launch.activation);
+        update_quickly<Cell>(x, a, own.h, own.c, launch.activation);
         if (!own.real) own.h = 0;  // not NaN, where an input is infinite
       }
       if (!last)
@@ -390,7 +398,7 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
                                        (unit_cap / tagged_units),
                                tag, lane);
         }
-      if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += onward(chain.y_step);
+      if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += kept(y_step, chain.y_step);
     }
     fetch(step + steps_ahead);
     // Nobody waits for the last two.
@@ -413,10 +421,10 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
 }
 
 /// Shared memory before the first step: zeros, h_0, the biases, and the largest values.
-template <class Cell, int k_lane, Math math, bool stacked>
+template <class Cell, int k_lane, Math math, bool stacked, bool few>
 __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& launch,
                                             const Layout& at, float* memory, int first) {
-  constexpr Element element = element_of<math, Cell::gates>;
+  constexpr Element element = element_of<math, Cell::gates, few>;
   const int thread = int(threadIdx.x), threads = int(blockDim.x);
   const int states = chain.rows * launch.hidden;
   // What no step writes is multiplied by weights of zero, and must be a number.
@@ -446,8 +454,8 @@ __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& la
 }
 
 /// Grid: clusters times blocks; launch with a cluster dimension, and cooperatively where clusters
-/// wait on each other.
-template <class Cell, int k_lane, Math math, bool stacked>
+/// wait on each other. few: for few rows, f32 and not stacked.
+template <class Cell, int k_lane, Math math, bool stacked, bool few>
 __global__ void __launch_bounds__(half_threads*(stacked ? 2 : 1), 1)
     persistent_cluster(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
@@ -464,16 +472,16 @@ __global__ void __launch_bounds__(half_threads*(stacked ? 2 : 1), 1)
     for (int k = 0; k < 3; ++k) *largest_at(memory, Largest(k)) = 0;
   }
   __syncthreads();
-  constexpr int bytes = is_wide<element_of<math, Cell::gates>> ? 4 : 2;
+  constexpr int bytes = is_wide<element_of<math, Cell::gates, few>> ? 4 : 2;
   const Layout at = layout(Cell::gates, k_lane, bytes, chain.rows, stacked);
   // Before the barrier of the cluster, after which a block may end and hand it on.
   const std::uint32_t tag = chain.epoch ? (*chain.epoch + 1) & 1 : 0;
-  begin_block<Cell, k_lane, math, stacked>(chain, launch, at, memory, first);
+  begin_block<Cell, k_lane, math, stacked, few>(chain, launch, at, memory, first);
   __syncthreads();
   cluster_arrive_and_wait();
   if (!stacked || thread < half_threads)
-    step_units<Cell, k_lane, math, stacked>(chain, launch, at, memory, whole, thread, rank, blocks,
-                                            tag);
+    step_units<Cell, k_lane, math, stacked, few>(chain, launch, at, memory, whole, thread, rank,
+                                                 blocks, tag);
   else if (chain.below)
     make_inputs<Cell, k_lane, math>(chain, launch, at, memory, thread - half_threads, first, blocks,
                                     tag);

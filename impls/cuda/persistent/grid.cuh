@@ -51,12 +51,15 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   constexpr int gates = Cell::gates, row_tiles = tile.row_tiles(gates);
   constexpr int word_units = 16 / sizeof(T), slot_units = 4 * word_units;
   constexpr int batch = tile.rows();
-  constexpr int chunk = tile.batch_tiles < 4 ? tile.batch_tiles : 4;  // batch tiles summed at once
+  // Batch tiles summed at once: fewer where f32's sums would be one chain.
+  constexpr int most_chunk = math == Math::f32 && gates == 4 ? 1 : 4;
+  constexpr int chunk = tile.batch_tiles < most_chunk ? tile.batch_tiles : most_chunk;
   constexpr int slots_in_flight = tile.words_in_flight / chunk;
   constexpr int flight = tile.slots() < slots_in_flight ? tile.slots() : slots_in_flight;
   constexpr int slot_bytes = tile.batch_tiles * 512;
   // Short chains of dependent products: each k-step of a slot has its own sums.
-  constexpr int sets = row_tiles * chunk <= 4 ? 2 : 1;
+  // In f32 products of low parts have sums of their own: tensor cores cut each sum off.
+  constexpr int sets = math == Math::f32 && gates == 1 ? 3 : row_tiles * chunk <= 4 ? 2 : 1;
   constexpr int items = tile.items(), item_count = tile.units * batch;
   constexpr Element element = element_of<math, gates>;
   static_assert(tile.units % 8 == 0 && batch % chunk == 0 && tile.threads % word_units == 0);
@@ -307,8 +310,10 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
         for (int j = 0; j < chunk; ++j) {
           sums[0][m][j][0] = sums[0][m][j][1] = low;
           sums[0][m][j][2] = sums[0][m][j][3] = high;
-          if constexpr (sets > 1)
-            sums[1][m][j][0] = sums[1][m][j][1] = sums[1][m][j][2] = sums[1][m][j][3] = 0;
+#pragma unroll
+          for (int set = 1; set < sets; ++set)
+#pragma unroll
+            for (int k = 0; k < 4; ++k) sums[set][m][j][k] = 0;
         }
       }
 
@@ -375,7 +380,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
                 const WeightTile<math> a(weights(m, k), mask);
 #pragma unroll
                 for (int j = 0; j < chunk; ++j)
-                  add_product<math>(sums[sets > 1 ? k : 0][m][j], a, b[j]);
+                  add_product<math>(sums[sets > 1 ? k : 0][m][j], sums[sets - 1][m][j], a, b[j]);
               }
             }
           }
@@ -390,9 +395,10 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
 #pragma unroll
           for (int half = 0; half < 2; ++half) {
             float2 sum{sums[0][m][j][2 * half], sums[0][m][j][2 * half + 1]};
-            if constexpr (sets > 1) {
-              sum.x += sums[1][m][j][2 * half];
-              sum.y += sums[1][m][j][2 * half + 1];
+#pragma unroll
+            for (int set = 1; set < sets; ++set) {
+              sum.x += sums[set][m][j][2 * half];
+              sum.y += sums[set][m][j][2 * half + 1];
             }
             if constexpr (element == Element::split) sum.x *= unscale, sum.y *= unscale;
             *reinterpret_cast<float2*>(
@@ -421,7 +427,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
 #pragma unroll
         for (int g = 0; g < gates; ++g)
           in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
-        update_in<Cell, math>(in, a, h[i], c[i], launch.activation);
+        update_quickly<Cell>(in, a, h[i], c[i], launch.activation);
         if (!it.real) h[i] = 0;  // not NaN, where h is infinite
       }
     }

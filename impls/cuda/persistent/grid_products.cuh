@@ -46,14 +46,14 @@ struct WeightTile {
   }
 };
 
-/// sums [16 x 8] += one k-step.
+/// sums [16 x 8] += one k-step; the products of f32's low parts go to `rest`.
 template <Math math>
-__device__ __forceinline__ void add_product(float (&sums)[4], const WeightTile<math>& a,
-                                            const HiddenPair<math>& b) {
+__device__ __forceinline__ void add_product(float (&sums)[4], float (&rest)[4],
+                                            const WeightTile<math>& a, const HiddenPair<math>& b) {
   constexpr MmaFormat format = mma_format<math>;
   if constexpr (math == Math::f32) {
-    multiply_add<format>(sums, a.low, b.high[0], b.high[1]);
-    multiply_add<format>(sums, a.high, b.low[0], b.low[1]);
+    multiply_add<format>(rest, a.low, b.high[0], b.high[1]);
+    multiply_add<format>(rest, a.high, b.low[0], b.low[1]);
   }
   multiply_add<format>(sums, a.high, b.high[0], b.high[1]);
 }

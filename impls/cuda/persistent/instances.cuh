@@ -8,10 +8,14 @@ namespace rnnbench::persistent {
 
 template <Math math, class Cell, int k_lane>
 void add_kernels(std::vector<ClusterKernel>& list) {
-  list.push_back({math, Cell::gates, k_lane, false,
-                  reinterpret_cast<const void*>(&persistent_cluster<Cell, k_lane, math, false>)});
-  list.push_back({math, Cell::gates, k_lane, true,
-                  reinterpret_cast<const void*>(&persistent_cluster<Cell, k_lane, math, true>)});
+  const auto add = [&](bool stacked, bool few, auto* function) {
+    list.push_back(
+        {math, Cell::gates, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
+  };
+  add(false, false, &persistent_cluster<Cell, k_lane, math, false, false>);
+  add(true, false, &persistent_cluster<Cell, k_lane, math, true, false>);
+  if constexpr (math == Math::f32)
+    add(false, true, &persistent_cluster<Cell, k_lane, math, false, true>);
 }
 
 template <Math math>

@@ -11,6 +11,7 @@ struct ClusterKernel {
   Math math;
   int gates, k_lane;
   bool stacked;          // makes the input products of layers on layers
+  bool few;              // for few rows
   const void* function;  // __global__ void(Launch)
 };
 

@@ -30,20 +30,16 @@ __device__ __forceinline__ void update_cell(const T (&x)[Cell::gates], const T (
   }
 }
 
-/// With quick gates where the format has fewer bits than they.
-template <class Cell, Math math>
-__device__ __forceinline__ void update_in(const float (&x)[Cell::gates],
-                                          const float (&a)[Cell::gates], float& h, float& c,
-                                          Activation activation) {
-  if constexpr (math == Math::f32) {
-    update_cell<Cell>(x, a, h, c, activation);
-  } else {
-    Quick quick_x[Cell::gates], quick_a[Cell::gates], quick_h(h), quick_c(c);
+/// Cell::update in few instructions.
+template <class Cell>
+__device__ __forceinline__ void update_quickly(const float (&x)[Cell::gates],
+                                               const float (&a)[Cell::gates], float& h, float& c,
+                                               Activation activation) {
+  Quick quick_x[Cell::gates], quick_a[Cell::gates], quick_h(h), quick_c(c);
 #pragma unroll
-    for (int g = 0; g < Cell::gates; ++g) quick_x[g] = Quick(x[g]), quick_a[g] = Quick(a[g]);
-    update_cell<Cell>(quick_x, quick_a, quick_h, quick_c, activation);
-    h = quick_h.value, c = quick_c.value;
-  }
+  for (int g = 0; g < Cell::gates; ++g) quick_x[g] = Quick(x[g]), quick_a[g] = Quick(a[g]);
+  update_cell<Cell>(quick_x, quick_a, quick_h, quick_c, activation);
+  h = quick_h.value, c = quick_c.value;
 }
 
 }  // namespace rnnbench::persistent

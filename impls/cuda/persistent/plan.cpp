@@ -36,6 +36,8 @@ std::pair<int, int> range_of_slices(Form form, std::int64_t batch) {
 struct Work {
   int gates, element_bytes;
   double multiply_adds_per_s;  // of one block, on tensor cores by mma.sync
+  bool few;                    // whether few rows have a kernel of their own,
+  double f32_per_s;            // which makes so many
 };
 
 /// Multiply-adds a clock and SM by mma.sync on CC 9.0; f32 is three products, of f16 where there
@@ -48,6 +50,8 @@ double multiply_adds_per_clock(const Problem& p) {
 double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
 
 double products_s(const Plan& plan, const Work& work) {
+  if (plan.form == Form::hoisted && work.few && plan.rows <= few_rows)
+    return double(plan.rows) * work.gates * unit_cap * k_cap(plan.k_lane) / work.f32_per_s;
   return double(padded(plan.rows)) * work.gates * unit_cap * k_cap(plan.k_lane) /
          (work.multiply_adds_per_s * product_rate);
 }
@@ -97,7 +101,8 @@ Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
   while (plan.cluster * unit_cap < p.hidden) plan.cluster *= 2;
   plan.k_lane = p.hidden <= k_cap(4) ? 4 : 8;
   const Work work{gates(p.cell), p.dtype == Dtype::f16 || p.dtype == Dtype::bf16 ? 2 : 4,
-                  multiply_adds_per_clock(p) * clock_of(device)};
+                  multiply_adds_per_clock(p) * clock_of(device), p.dtype == Dtype::f32,
+                  128 * clock_of(device)};
   plan.step_s = step_s(plan, work);
   plan.total_s = total_s(plan, p, device);
   return plan;

@@ -34,6 +34,8 @@ constexpr Math math_of(Dtype dtype) {
   return Math::bf16;
 }
 
+inline constexpr int few_rows = 4;
+
 struct Plan {
   Form form = Form::hoisted;
   int cluster = 1;  // blocks of a cluster: they share a layer's and direction's units
@@ -46,6 +48,10 @@ struct Plan {
   int at_once = 0;  // groups that run at the same time
   double step_s = 0, total_s = 0;  // predicted: one step, one call without the head
   bool stacked() const { return form == Form::wavefront; }
+  /// Whether the f32 units multiply, which are faster than tensor cores for few rows.
+  bool few(const Problem& p) const {
+    return p.dtype == Dtype::f32 && form == Form::hoisted && rows <= few_rows;
+  }
   int groups(const Problem& p) const { return p.directions * slices; }
   int turns(const Problem& p) const { return (groups(p) + at_once - 1) / at_once; }
   /// "wavefront-c16-s1": blocks of a cluster, slices; "grid-u16-b8-s2": units of a block, rows that

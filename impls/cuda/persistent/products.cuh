@@ -44,11 +44,12 @@ inline constexpr std::uint32_t high_mask = 0xffffe000;
 /// times a power of two, which is 1 but for `split`.
 enum class Element { split, f32, tf32, f16, bf16 };  // split: f16 high part, and low part above it
 
-template <Math math, int gates>
-inline constexpr Element element_of = math == Math::f32 ? gates > 1 ? Element::split : Element::f32
-                                      : math == Math::tf32 ? Element::tf32
+template <Math math, int gates, bool few = false>
+inline constexpr Element element_of = math == Math::tf32   ? Element::tf32
                                       : math == Math::f16  ? Element::f16
-                                                           : Element::bf16;
+                                      : math == Math::bf16 ? Element::bf16
+                                      : gates > 1 && !few  ? Element::split
+                                                           : Element::f32;
 template <Element element>
 inline constexpr bool is_wide = element != Element::f16&& element != Element::bf16;  // 4 bytes
 
@@ -292,6 +293,60 @@ class Products {
 
   Quad<element> weights_[gates][2][chunks];
   float scale_ = 1;
+};
+
+/// Likewise for a few vectors, of which tensor cores would multiply eight: on the f32 units,
+/// exactly f32. A lane has one unit of every gate, and half of the warp's k, by fours in turns.
+template <int gates, int k_lane>
+class FewProducts {
+ public:
+  __device__ __forceinline__ void read(const void* from, int width, int warp, int lane, int first,
+                                       const Launch& launch, float, float) {
+    const int unit = first + lane % unit_cap;
+#pragma unroll
+    for (int g = 0; g < gates; ++g)
+#pragma unroll
+      for (int j = 0; j < depth; ++j) {
+        const int column = place(warp, lane) + j / 4 * 8 + j % 4;
+        const bool there = unit < launch.hidden && column < width;
+        weights_[g][j] = there
+                             ? static_cast<const float*>(
+                                   from)[(std::int64_t{g} * launch.hidden + unit) * width + column]
+                             : 0.0f;
+      }
+  }
+
+  __device__ __forceinline__ void multiply(const char* vectors, int count, float* parts, int warp,
+                                           int lane) const {
+    const float* from = reinterpret_cast<const float*>(vectors) + place(warp, lane);
+    float* const to = parts + lane % unit_cap * group_stride;
+    for (int row = 0; row < count; ++row, from += vector_stride(k_lane)) {
+      float sums[gates] = {};
+#pragma unroll
+      for (int j = 0; j < depth; j += 4) {
+        const float4 four = *reinterpret_cast<const float4*>(from + 2 * j);
+        const float v[4] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+#pragma unroll
+          for (int g = 0; g < gates; ++g) sums[g] = fmaf(weights_[g][j + i], v[i], sums[g]);
+      }
+#pragma unroll
+      for (int g = 0; g < gates; ++g) sums[g] += __shfl_xor_sync(~0u, sums[g], unit_cap);
+      if (lane >= unit_cap) continue;
+#pragma unroll
+      for (int g = 0; g < gates; ++g)
+        to[row * parts_stride(gates) + g * unit_cap * group_stride + (warp ^ (row >> 1 & 3))] =
+            sums[g];
+    }
+  }
+
+ private:
+  static constexpr int depth = 2 * k_lane;  // values of k of a lane
+  __device__ __forceinline__ static int place(int warp, int lane) {
+    return warp * 4 * k_lane + lane / unit_cap * 4;
+  }
+  float weights_[gates][depth];
 };
 
 }  // namespace rnnbench::persistent

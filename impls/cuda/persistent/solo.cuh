@@ -64,18 +64,6 @@ __device__ __forceinline__ float4 four_weights(const void* weights, std::int64_t
   return {w[0], w[1], w[2], w[3]};
 }
 
-/// Cell::update in few instructions.
-template <class Cell>
-__device__ __forceinline__ void update_quickly(const float (&x)[Cell::gates],
-                                               const float (&a)[Cell::gates], float& h, float& c,
-                                               Activation activation) {
-  Quick quick_x[Cell::gates], quick_a[Cell::gates], quick_h(h), quick_c(c);
-#pragma unroll
-  for (int g = 0; g < Cell::gates; ++g) quick_x[g] = Quick(x[g]), quick_a[g] = Quick(a[g]);
-  update_cell<Cell>(quick_x, quick_a, quick_h, quick_c, activation);
-  h = quick_h.value, c = quick_c.value;
-}
-
 /// What a thread has for the whole sequence. Where its block has one row of the batch, states
 /// stay in registers; else they lie in shared memory with the row's h.
 template <class Cell, Math math, std::uint64_t shape_code, bool one_row>
