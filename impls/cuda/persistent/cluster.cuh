@@ -258,23 +258,23 @@ struct Receivers {
       for (int k = 0; k < most; ++k)
         memory[k] = in_block(own, first + k * lanes < blocks ? first + k * lanes : 0);
   }
-  /// place, barrier: in bytes, of the row's vector from this block's units on, and of what counts.
-  __device__ __forceinline__ void send(float h, float scale, bool there, int place, int barrier,
-                                       int lane) const {
+  /// place, barrier: in bytes, of the row's vector from this block's units on, and of what counts;
+  /// place < 0: nobody in the cluster waits for it. above(): null, or the unit's row's word for
+  /// this block's first.
+  template <class Above>
+  __device__ __forceinline__ void hand_on(float h, float scale, bool there, int place, int barrier,
+                                          const Above& above, std::uint32_t tag, int lane) const {
     std::uint32_t four[4];
-    pack(four, h, scale, lane);
-    if (there) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
-  }
-  /// Likewise, and for the layer above: `above` is the unit's row's word for this block's first.
-  __device__ __forceinline__ void send_above(float h, float scale, bool there, uint4* above,
-                                             std::uint32_t tag, int lane) const {
-    std::uint32_t four[4];
-    if constexpr (is_wide<element>)
+    if (is_wide<element> || place >= 0) pack(four, h, scale, lane);
+    if (there && place >= 0) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
+    uint4* const to = above();
+    if (!to) return;
+    if constexpr (!kept && element == Element::tf32)  // again: there are no registers to keep it
       pack(four, h, scale, lane);
-    else  // as f32, whose last bits are free then
+    if constexpr (!is_wide<element>)  // as f32, whose last bits are free then
       gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(h))), lane);
     if (there && lane % 4 == 0)
-      store_word(above + lane / 4 % 4, {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
+      store_word(to + lane / 4 % 4, {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
   }
 
  private:
@@ -328,7 +328,8 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   Unit<Cell, math> units[most];
   Given<gates> others[most];
   const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
-  const std::int64_t gates_step = onward(chain.gates_step), y_step = onward(chain.y_step);
+  const std::int64_t gates_step = roomy ? onward(chain.gates_step) : 0;
+  const std::int64_t y_step = roomy ? onward(chain.y_step) : 0;
   // Registers that are full of weights have no room for these two.
   const auto kept = [&](std::int64_t step, std::int64_t in_shared_memory) {
     return roomy ? step : onward(in_shared_memory);
@@ -384,20 +385,17 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
         update_quickly<Cell>(x, a, own.h, own.c, launch.activation);
         if (!own.real) own.h = 0;  // not NaN, where an input is infinite
       }
-      if (!last)
-        receivers.send(own.h, scale, own.there,
-                       int(sizeof(float)) * (at.hidden + odd * at.vectors) +
-                           (own.row * vector_stride(k_lane) + first) * bytes,
-                       odd * int(sizeof *whole), lane);
-      if constexpr (stacked)
-        if (chain.above) {
-          const int now = chain.reverse ? launch.steps - 1 - step : step;
-          receivers.send_above(own.h, scale, own.there,
-                               static_cast<uint4*>(chain.above) + 1 +
-                                   ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
-                                       (unit_cap / tagged_units),
-                               tag, lane);
-        }
+      const auto above = [&]() -> uint4* {
+        if (!stacked || !chain.above) return nullptr;
+        const int now = chain.reverse ? launch.steps - 1 - step : step;
+        return static_cast<uint4*>(chain.above) + 1 +
+               ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
+                   (unit_cap / tagged_units);
+      };
+      const int place = int(sizeof(float)) * (at.hidden + odd * at.vectors) +
+                        (own.row * vector_stride(k_lane) + first) * bytes;
+      receivers.hand_on(own.h, scale, own.there, last ? -1 : place, odd * int(sizeof *whole), above,
+                        tag, lane);
       if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += kept(y_step, chain.y_step);
     }
     fetch(step + steps_ahead);
