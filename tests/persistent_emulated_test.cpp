@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <tuple>
 
 #include "impls/cuda/persistent/quick.cuh"
 #include "impls/cuda/persistent/waiting.cuh"
+#include "tests/emulator/split_gemm_kernel.hpp"
 #include "tests/emulator/stack.hpp"
 
 namespace rnnbench::persistent {
@@ -154,6 +156,34 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
         schedules);
   check({.form = Form::solo, .rows = 1, .hidden = 100, .steps = 7}, schedules);
   check({.cell = Cell::lstm, .form = Form::solo, .rows = 3, .hidden = 40, .steps = 6}, schedules);
+}
+
+/// Whole and broken tiles, and sizes of values far from 1.
+TEST_F(PersistentEmulatedKernel, InputProductsOfPartsAreThoseOfF32) {
+  std::mt19937 random(31);
+  struct Shape {
+    int m, n, k;
+    double x, w;
+  };
+  for (const Shape& s : {Shape{128, 128, 64, 1, 1}, Shape{5, 131, 36, 1e6, 1e-9},
+                         Shape{77, 40, 100, 1e-30, 200}, Shape{1, 1, 4, 1, 1}}) {
+    const auto values = [&](int count, double size) {
+      std::vector<float> made(static_cast<std::size_t>(count));
+      for (float& value : made) value = float((double(random()) / 0x1p31 - 1) * size);
+      return made;
+    };
+    const auto x = values(s.m * s.k, s.x), w = values(s.n * s.k, s.w);
+    std::vector<float> c(std::size_t(s.m * s.n), untouched);
+    ASSERT_EQ(run_split_gemm(x, w, s.m, s.n, s.k, c), "");
+    for (int row = 0; row < s.m; ++row)
+      for (int column = 0; column < s.n; ++column) {
+        double want = 0;
+        for (int k = 0; k < s.k; ++k)
+          want += double(x[std::size_t(row * s.k + k)]) * double(w[std::size_t(column * s.k + k)]);
+        ASSERT_NEAR(c[std::size_t(row * s.n + column)], want, 4e-6 * s.x * s.w)
+            << row << ", " << column;
+      }
+  }
 }
 
 /// Who waits in vain says so, and the launch fails: what the host's report is made of.

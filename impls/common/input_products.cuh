@@ -40,6 +40,10 @@ class InputProducts {
     return layer == 0 ? sequence_strides(p_, row()) : SequenceStrides{p_.batch * row(), row()};
   }
   std::string note() const { return first_->note(); }
+  /// Of one launch, as it was tried.
+  double seconds(int layer) const { return (layer == 0 ? first_ : inner_)->seconds(); }
+  /// All of it, for who makes them in another way.
+  float* array() { return gates_.get(); }
 
  private:
   std::int64_t row_of_one() const { return rnnbench::gates(p_.cell) * p_.hidden; }

@@ -13,8 +13,8 @@
 #include <cmath>
 
 #include "impls/common/cuda_backend.cuh"
-#include "impls/common/input_products.cuh"
 #include "impls/cuda/persistent/grid_host.cuh"
+#include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/kernels.hpp"
@@ -45,7 +45,7 @@ class OnClusters final : public Kernel {
     const NvtxRange range("make persistent");
     find_kernel();
     make_tagged();
-    input_products_ = std::make_unique<InputProducts<T>>(
+    input_products_ = std::make_unique<persistent::HoistedInputs<T>>(
         p, t, [this](int layer) { return layers_.input_of(layer); },
         plan.form == Form::wavefront ? 1 : p.layers);
     for (int layer = 0; layer < p.layers; ++layer)
@@ -191,7 +191,7 @@ class OnClusters final : public Kernel {
   int shared_ = 0;
   std::vector<DeviceArray<char>> tagged_;  // of each layer but the top one
   DeviceArray<std::uint32_t> epochs_;      // of each slice
-  std::unique_ptr<InputProducts<T>> input_products_;
+  std::unique_ptr<persistent::HoistedInputs<T>> input_products_;
   std::vector<Chain> host_chains_;  // (layer * D + direction) * slices + slice
   DeviceArray<Chain> chains_;
   persistent::HostNote note_;

@@ -4,9 +4,9 @@
 
 #include <vector>
 
-#include "impls/common/input_products.cuh"
 #include "impls/cuda/persistent/grid_job.hpp"
 #include "impls/cuda/persistent/grid_kernels.hpp"
+#include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 
 namespace rnnbench::persistent {
@@ -26,7 +26,7 @@ class OnGrid final : public Kernel {
     find_kernel();
     exchange_bytes_ = exchange_bytes(int(p.hidden), math_of(p.dtype), plan.tile);
     exchange_ = zeroed_array<unsigned char>(exchange_bytes_ * std::size_t(plan.at_once));
-    input_products_ = std::make_unique<InputProducts<T>>(
+    input_products_ = std::make_unique<HoistedInputs<T>>(
         p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int first = 0; first < plan.groups(p); first += plan.at_once)
@@ -133,7 +133,7 @@ class OnGrid final : public Kernel {
   std::size_t shared_bytes_ = 0;
   std::size_t exchange_bytes_ = 0;       // of one group
   DeviceArray<unsigned char> exchange_;  // each layer's and turn's groups use it again
-  std::unique_ptr<InputProducts<T>> input_products_;
+  std::unique_ptr<HoistedInputs<T>> input_products_;
   HostNote note_;
   std::vector<Turn> turns_;  // layer * turns + turn
 };

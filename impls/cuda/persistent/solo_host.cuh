@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "impls/common/input_products.cuh"
+#include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 #include "impls/cuda/persistent/solo_job.hpp"
 #include "impls/cuda/persistent/solo_kernels.hpp"
@@ -25,7 +25,7 @@ class OnSolo final : public Kernel {
       : p_(p), plan_(plan), layers_(p, t, true) {
     const NvtxRange range("make persistent");
     find_kernel();
-    input_products_ = std::make_unique<InputProducts<T>>(
+    input_products_ = std::make_unique<HoistedInputs<T>>(
         p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers);
     for (int layer = 0; layer < p.layers; ++layer) launches_.push_back(launch_of(layer));
   }
@@ -85,7 +85,7 @@ class OnSolo final : public Kernel {
   LayerTensors<T> layers_;
   const void* function_ = nullptr;
   std::size_t shared_bytes_ = 0;
-  std::unique_ptr<InputProducts<T>> input_products_;
+  std::unique_ptr<HoistedInputs<T>> input_products_;
   std::vector<SoloLaunch> launches_;  // of each layer
 };
 

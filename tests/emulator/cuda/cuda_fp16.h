@@ -24,3 +24,11 @@ inline __half __float2half_rn(float value) {
   return {static_cast<std::uint16_t>(sign | magnitude)};
 }
 inline std::uint16_t __half_as_ushort(__half value) { return value.bits; }
+
+struct __half2 {
+  __half x, y;
+};
+inline __half2 __floats2half2_rn(float x, float y) {
+  return {__float2half_rn(x), __float2half_rn(y)};
+}
+inline float2 __half22float2(__half2 pair) { return {__half2float(pair.x), __half2float(pair.y)}; }

@@ -20,6 +20,9 @@
 #define blockDim rnnbench::emulator::block_size
 #define gridDim rnnbench::emulator::grid_size
 
+struct float2 {
+  float x, y;
+};
 struct alignas(8) uint2 {
   unsigned x, y;
 };
@@ -29,7 +32,7 @@ struct alignas(16) uint4 {
 struct alignas(16) float4 {
   float x, y, z, w;
 };
-using std::max, std::min, std::fmaf;
+using std::max, std::min, std::fmaf, std::fmaxf;
 
 inline std::uint32_t __float_as_uint(float value) { return std::bit_cast<std::uint32_t>(value); }
 inline float __uint_as_float(std::uint32_t bits) { return std::bit_cast<float>(bits); }

@@ -1,0 +1,206 @@
+// x · Wᵀ in f32 as three products of f16 parts on tensor cores, for the input products of all
+// steps: 341 multiply-adds a clock and SM where the f32 units make 128.
+//
+// Values are scaled by powers of two, one for x and one for W, so that f16 holds both parts
+// (products.cuh). Tensor cores cut sums off where f32 units round them, so each 32 values of k are
+// summed up from nothing, and these sums by the f32 units.
+//
+// What bounds it: mma.sync, while a block's eight warps keep it busy; x is split anew by each warp
+// that reads it. Teaches: fragments as 16-byte loads without ldmatrix, since k may be permuted.
+#pragma once
+
+#include "impls/common/async_copy.cuh"
+#include "impls/cuda/persistent/primitives.cuh"
+#include "impls/cuda/persistent/products.cuh"
+
+namespace rnnbench::persistent {
+
+struct SplitGemm {
+  const float* x;          // [m, k], k a multiple of 4, rows aligned to 16 bytes
+  const std::uint32_t* w;  // [n, split_gemm_k(k)]: quads of `split` elements, zeros beyond k
+  const float* w_scale;    // what W was multiplied by
+  const float* largest;    // of |x|: [split_gemm_blocks], the largest of them all counts
+  float* c;                // [m, n]
+  int m, n, k;
+};
+
+inline constexpr int split_gemm_m = 128, split_gemm_n = 128;  // of a block
+inline constexpr int split_gemm_depth = 32, split_gemm_stages = 3;
+inline constexpr int split_gemm_threads = 256;
+inline constexpr int split_gemm_blocks = 256;  // of the kernel that looks for the largest
+inline constexpr int split_gemm_stage = (split_gemm_m + split_gemm_n) * split_gemm_depth;  // words
+inline constexpr int split_gemm_bytes = split_gemm_stages * split_gemm_stage * 4 + 16;
+RNNBENCH_HOST_DEVICE constexpr int split_gemm_k(int k) {
+  return (k + split_gemm_depth - 1) / split_gemm_depth * split_gemm_depth;
+}
+
+/// Grid: split_gemm_blocks; threads: split_gemm_threads. x: [count], a multiple of 4.
+inline __global__ void split_gemm_largest(const float* x, std::int64_t count, float* largest) {
+  RNNBENCH_SHARED(std::uint32_t, all);
+  if (threadIdx.x == 0) all = 0;
+  __syncthreads();
+  float own = 0;
+  const auto* const fours = reinterpret_cast<const float4*>(x);
+#pragma unroll 4
+  for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count / 4;
+       i += std::int64_t{gridDim.x} * blockDim.x) {
+    const float4 v = fours[i];
+    own = fmaxf(own, fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
+  }
+  raise(&all, own);
+  __syncthreads();
+  if (threadIdx.x == 0) largest[blockIdx.x] = __uint_as_float(all);
+}
+
+/// Grid: blocks for n * split_gemm_k(k) / 4 threads. w: [n, k]; scale: what the largest of W asks
+/// for, kept for the product.
+inline __global__ void split_gemm_pack(const float* w, int n, int k, const float* largest,
+                                       float* scale, std::uint32_t* packed) {
+  float most = 0;
+  for (int i = 0; i < split_gemm_blocks; ++i) most = fmaxf(most, largest[i]);
+  const float up = scale_for(most);
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i == 0) *scale = up;
+  const int fours = split_gemm_k(k) / 4;
+  if (i >= std::int64_t{n} * fours) return;
+  const std::int64_t row = i / fours;
+  std::uint32_t word[4];
+#pragma unroll
+  for (int e = 0; e < 4; ++e) {
+    const int column = int(i % fours) * 4 + e;
+    word[e] = bits<Element::split>(column < k ? w[row * k + column] * up : 0.0f);
+  }
+  Quad<Element::split> quad;
+  quad.set(word[0], word[1], word[2], word[3]);
+#pragma unroll
+  for (int e = 0; e < 4; ++e) packed[i * 4 + e] = quad.word[e];
+}
+
+/// Where 16 bytes of a row lie: four lanes' pieces of one row and four of the next are read at
+/// once, from banks of their own.
+__device__ __forceinline__ int split_gemm_place(int row, int piece) {
+  return row * split_gemm_depth + (piece ^ (row & 1) * 4) * 4;
+}
+
+/// The parts of four values of x.
+__device__ __forceinline__ void split_four(Quad<Element::split>& quad, float4 v, float scale) {
+  const __half2 high[2] = {__floats2half2_rn(v.x * scale, v.y * scale),
+                           __floats2half2_rn(v.z * scale, v.w * scale)};
+  const float2 near[2] = {__half22float2(high[0]), __half22float2(high[1])};
+  const __half2 low[2] = {__floats2half2_rn(v.x * scale - near[0].x, v.y * scale - near[0].y),
+                          __floats2half2_rn(v.z * scale - near[1].x, v.w * scale - near[1].y)};
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    quad.word[i] = *reinterpret_cast<const std::uint32_t*>(&high[i]);
+    quad.word[2 + i] = *reinterpret_cast<const std::uint32_t*>(&low[i]);
+  }
+}
+
+/// Grid: (n, m) in tiles of split_gemm_n and split_gemm_m. Shared memory: split_gemm_bytes.
+inline __global__ void __launch_bounds__(split_gemm_threads, 1)
+    split_gemm(const __grid_constant__ SplitGemm what) {
+  constexpr int depth = split_gemm_depth, stages = split_gemm_stages;
+  constexpr int m_tiles = 2, n_tiles = 8;  // of a warp: 32 x 64, four by two warps
+  RNNBENCH_DYNAMIC_SHARED(memory);
+  const int thread = int(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  const int first_m = int(blockIdx.y) * split_gemm_m, first_n = int(blockIdx.x) * split_gemm_n;
+  const int padded_k = split_gemm_k(what.k), chunks = padded_k / depth;
+  const auto fetch = [&](int chunk) {
+    float* const x = memory + chunk % stages * split_gemm_stage;
+    float* const w = x + split_gemm_m * depth;
+    if (chunk < chunks) {
+      const int piece = thread % 8, column = chunk * depth + piece * 4;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int row = thread / 8 + i * 32;
+        const bool x_there = first_m + row < what.m && column < what.k;
+        const bool w_there = first_n + row < what.n;
+        copy_async_16(x + split_gemm_place(row, piece),
+                      x_there ? what.x + std::int64_t{first_m + row} * what.k + column : what.x,
+                      x_there);
+        copy_async_16(w + split_gemm_place(row, piece),
+                      w_there ? what.w + std::int64_t{first_n + row} * padded_k + column : what.w,
+                      w_there);
+      }
+    }
+    copies_commit();
+  };
+  for (int chunk = 0; chunk < stages - 1; ++chunk) fetch(chunk);
+
+  auto* const largest = reinterpret_cast<std::uint32_t*>(memory + stages * split_gemm_stage);
+  if (thread == 0) *largest = 0;
+  __syncthreads();
+  static_assert(split_gemm_blocks == split_gemm_threads);
+  raise(largest, what.largest[thread]);
+  __syncthreads();
+  const float scale = scale_for(__uint_as_float(*largest));
+
+  const int own_m = warp / 2 * 32 + lane / 4, own_n = warp % 2 * 64 + lane / 4;
+  float total[m_tiles][n_tiles][4] = {};
+#pragma unroll 1
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    copies_wait<stages - 2>();
+    __syncthreads();  // this stage is there for all, and the one before has been read by all
+    fetch(chunk + stages - 1);
+    const float* const x = memory + chunk % stages * split_gemm_stage;
+    const float* const w = x + split_gemm_m * depth;
+    float sums[m_tiles][n_tiles][4] = {};
+#pragma unroll
+    for (int j = 0; j < depth / 16; ++j) {
+      const int piece = j * 4 + lane % 4;
+      Quad<Element::split> a[m_tiles][2];
+#pragma unroll
+      for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+          split_four(a[m][half],
+                     *reinterpret_cast<const float4*>(
+                         x + split_gemm_place(own_m + m * 16 + half * 8, piece)),
+                     scale);
+#pragma unroll
+      for (int n = 0; n < n_tiles; ++n) {
+        Quad<Element::split> b;
+        b.read(w + split_gemm_place(own_n + n * 8, piece));
+#pragma unroll
+        for (int m = 0; m < m_tiles; ++m) {
+          const std::uint32_t high[4] = {a[m][0].word[0], a[m][1].word[0], a[m][0].word[1],
+                                         a[m][1].word[1]};
+          const std::uint32_t low[4] = {a[m][0].word[2], a[m][1].word[2], a[m][0].word[3],
+                                        a[m][1].word[3]};
+          multiply_add<MmaFormat::f16>(sums[m][n], low, b.word[0], b.word[1]);
+          multiply_add<MmaFormat::f16>(sums[m][n], high, b.word[2], b.word[3]);
+          multiply_add<MmaFormat::f16>(sums[m][n], high, b.word[0], b.word[1]);
+        }
+      }
+    }
+#pragma unroll
+    for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+      for (int n = 0; n < n_tiles; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) total[m][n][i] += sums[m][n][i];
+  }
+
+  const float down = 1 / scale / *what.w_scale;
+#pragma unroll
+  for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int row = first_m + own_m + m * 16 + half * 8;
+      if (row >= what.m) continue;
+      float* const to = what.c + std::int64_t{row} * what.n;
+#pragma unroll
+      for (int n = 0; n < n_tiles; ++n) {
+        const int column = first_n + warp % 2 * 64 + n * 8 + lane % 4 * 2;
+        const float2 two{total[m][n][2 * half] * down, total[m][n][2 * half + 1] * down};
+        if (what.n % 2 == 0 && column < what.n) {
+          *reinterpret_cast<float2*>(to + column) = two;
+        } else {
+          if (column < what.n) to[column] = two.x;
+          if (column + 1 < what.n) to[column + 1] = two.y;
+        }
+      }
+    }
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,40 @@
+#include "tests/emulator/split_gemm_kernel.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "impls/cuda/persistent/split_gemm.cuh"
+
+namespace rnnbench::persistent {
+namespace {
+
+std::vector<float> largest(const std::vector<float>& values) {
+  std::vector<float> all(split_gemm_blocks, 0);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    all[i % all.size()] = std::max(all[i % all.size()], std::abs(values[i]));
+  return all;
+}
+
+}  // namespace
+
+std::string run_split_gemm(const std::vector<float>& x, const std::vector<float>& w, int m, int n,
+                           int k, std::vector<float>& c) {
+  const std::vector<float> of_x = largest(x), of_w = largest(w);
+  std::vector<std::uint32_t> packed(std::size_t(n * split_gemm_k(k)));
+  float scale = 0;
+  emulator::Grid grid;
+  grid.threads = split_gemm_threads;
+  grid.clusters = int(packed.size() / 4 + split_gemm_threads - 1) / split_gemm_threads;
+  std::string trouble = emulator::launch(grid, {emulator::Schedule::Kind::random, 3}, [&] {
+    split_gemm_pack(w.data(), n, k, of_w.data(), &scale, packed.data());
+  });
+  if (!trouble.empty()) return trouble;
+  SplitGemm what{};
+  what.x = x.data(), what.w = packed.data(), what.w_scale = &scale, what.largest = of_x.data();
+  what.c = c.data(), what.m = m, what.n = n, what.k = k;
+  grid.clusters = (n + split_gemm_n - 1) / split_gemm_n;
+  grid.shared_bytes = split_gemm_bytes;
+  return emulator::launch(grid, {emulator::Schedule::Kind::random, 4}, [&] { split_gemm(what); });
+}
+
+}  // namespace rnnbench::persistent
