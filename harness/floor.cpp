@@ -10,8 +10,7 @@ namespace {
 /// What one core or SM can read from beyond its own storage, at most: no chip we know does more.
 constexpr double bytes_per_clock = 64;
 
-double peak_flops_per_s(const Problem& p, const DeviceInfo& device, const Peaks& peaks,
-                        bool three_tf32) {
+double peak_flops_per_s(const Problem& p, const DeviceInfo& device, const Peaks& peaks) {
   const auto measured = [&](Dtype dtype) {
     const auto found = peaks.gemm_flops_per_s.find(std::string(name(dtype)));
     return found == peaks.gemm_flops_per_s.end() ? 0 : found->second;
@@ -20,8 +19,10 @@ double peak_flops_per_s(const Problem& p, const DeviceInfo& device, const Peaks&
   // A GPU's library GEMM stays well under its multiply-add rate, and a kernel that keeps its
   // weights in registers need not.
   if (library <= 0 || p.dtype != Dtype::f32 || device.kind != Device::cuda) return library;
+  // Nor is f32 bound to the multiply-add units: three products of parts on tensor cores are f32
+  // too.
   return std::max({library, 2 * device.fma_per_clock * device.clock_hz * device.units,
-                   three_tf32 ? measured(Dtype::tf32) / 3 : 0});
+                   measured(Dtype::tf32) / 3, measured(Dtype::f16) / 3});
 }
 
 /// The flops of `p` less those that no wanted output depends on: a head that reads the last step
@@ -59,9 +60,9 @@ double exchange_seconds(const Peaks& peaks, int units) {
   return exchange_s(measured, units);
 }
 
-Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks, bool three_tf32) {
+Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks) {
   Floor floor;
-  const double peak = peak_flops_per_s(p, device, peaks, three_tf32);
+  const double peak = peak_flops_per_s(p, device, peaks);
   if (peak <= 0) return floor;
   floor.flops_s = needed_flops(p) / peak;
   if (peaks.copy_bytes_per_s > 0)

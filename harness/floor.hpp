@@ -11,9 +11,9 @@ namespace rnnbench {
 /// max(flops_s, bytes_s, latency_s). Every term leaves out what an implementation might avoid, so
 /// that the floor stays under any time that can be measured:
 /// - flops_s: flops that the wanted outputs need, at the peak of the dtype: the measured rate of
-///   a GEMM, and for f32 on a GPU that of its multiply-add units, where it is higher. With
-///   `three_tf32` (--option math=3xtf32) f32 may also be made of three tf32 products: a third of
-///   tf32's measured rate.
+///   a GEMM. f32 on a GPU is not bound to it: the multiply-add units' own rate counts where it is
+///   higher, and so does a third of the rate measured for tf32 or f16, because three products of
+///   high and low parts make f32.
 /// - bytes_s: compulsory bytes beyond the last-level cache at the measured copy bandwidth: what
 ///   fits in the cache may have stayed there since the call before.
 /// - latency_s: batch rows and directions are independent chains, depth(p) steps long, each run
@@ -33,8 +33,7 @@ struct Floor {
   bool operator==(const Floor&) const = default;
 };
 
-Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks,
-               bool three_tf32 = false);
+Floor floor_of(const Problem& p, const DeviceInfo& device, const Peaks& peaks);
 
 /// Seconds that so many units need for one exchange: between measured points a line, the first of
 /// which begins at one unit, which has nobody to exchange with; the last value beyond. 0 where

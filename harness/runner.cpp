@@ -94,9 +94,7 @@ class ProblemRun {
       live.result.config = one.config;
       live.result.config_source = one.config_source;
       live.result.config_note = one.config_note;
-      const auto math = live.options.find("math");
-      live.result.floor = floor_of(live.result.problem, plan.device, plan.peaks,
-                                   math != live.options.end() && math->second == "3xtf32");
+      live.result.floor = floor_of(live.result.problem, plan.device, plan.peaks);
       live.result.reproduce = reproduce(live, plan);
       if (!one.unsupported.empty()) live.end(Outcome::unsupported, one.unsupported);
     }

@@ -29,6 +29,11 @@ Medians in microseconds of the same cases in several runs, a column each, named 
 
     <!-- runs: reports/results/h200-overhead: none1 default1 none2 default2 -->
 
+How many times as fast an implementation is as the best of all peers, eager or as a graph, on each problem of a
+results.csv: in its format, and among this and more accurate formats (f32, then tf32, then the others):
+
+    <!-- peers: reports/results/h200/headline/results.csv, cuda:persistent -->
+
 scripts/tables.py           rewrites README.md and docs/*.md
 scripts/tables.py --check   exits 1 where one is not what its file says
 """
@@ -42,10 +47,12 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, (?:problem|part) (\d+))? -->\n.*?<!-- end -->", re.S)
 
-OPENER = re.compile(r"^<!-- *(?:from|ratio|count|runs):", re.M)
+OPENER = re.compile(r"^<!-- *(?:from|ratio|count|runs|peers):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
                    re.S)
 COUNT = re.compile(r"<!-- count: ([^\s,]+), (\w+) by (\w+)(, fastest)? -->\n.*?<!-- end -->", re.S)
+PEERS = re.compile(r"<!-- peers: ([^\s,]+), (\S+) -->\n.*?<!-- end -->", re.S)
+ACCURATE = ["f32", "tf32"]  # in order; others are less so
 RUNS = re.compile(r"<!-- runs: ([^\s:]+): ([^\n]+?) -->\n.*?<!-- end -->", re.S)
 
 
@@ -136,15 +143,40 @@ def runs(match):
           for problem, impl in cases)])
 
 
+def peers(match):
+    source, impl = match.groups()
+    rows = [r for r in read(source) if r["outcome"] == "passed" and not r["derived"]]
+    fastest = {}  # of each problem, apart from its format: {(dtype, whether a peer): row}
+    for r in sorted(rows, key=lambda r: -float(r["median_s"])):
+        if r["impl"] == impl or r["peer"] == "true":
+            anyhow = re.sub(rf"_{r['dtype']}(?=_|$)", "", r["problem"])
+            fastest.setdefault(anyhow, {})[r["dtype"], r["peer"] == "true"] = r
+
+    def row(own, found):
+        dtype = own["dtype"]
+        as_good = [*ACCURATE[:ACCURATE.index(dtype)], dtype] if dtype in ACCURATE else [*ACCURATE, dtype]
+        times = {d: float(found[d, True]["median_s"]) for d in as_good if (d, True) in found}
+        own_s, same = float(own["median_s"]), times.get(dtype)
+        return [own["problem"], f"{1e6 * own_s:.1f}",
+                f"{1e6 * same:.1f} {found[dtype, True]['impl'].removeprefix('cuda:')}" if same else "none",
+                f"{same / own_s:.2f}" if same else "", f"{min(times.values()) / own_s:.2f}" if times else ""]
+
+    lines = [row(r, found) for found in fastest.values() for (_, peer), r in found.items() if not peer]
+    if not lines:
+        sys.exit(f"{source}: no problem that {impl} passed")
+    order = list(dict.fromkeys(r["problem"] for r in rows))
+    return markdown(match, [["problem", "us", "best peer, us", "times as fast", "as one at least as accurate"], *sorted(lines, key=lambda line: order.index(line[0]))])
+
+
 def main():
     stale = []
     for document in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
         old = document.read_text()
-        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT, RUNS) for m in pattern.finditer(old)]
+        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT, RUNS, PEERS) for m in pattern.finditer(old)]
         if len(taken) != len(OPENER.findall(old)) or any(len(OPENER.findall(t)) > 1 for t in taken):
             sys.exit(f"{document.relative_to(TOP)}: a table's first line is not as scripts/tables.py "
                      "wants it, or its <!-- end --> is missing")
-        new = RUNS.sub(runs, COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, old))))
+        new = PEERS.sub(peers, RUNS.sub(runs, COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, old)))))
         if new == old:
             continue
         stale.append(str(document.relative_to(TOP)))

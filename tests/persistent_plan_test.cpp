@@ -167,7 +167,7 @@ TEST(PersistentPlan, SmallLayersStayInOneBlock) {
   EXPECT_EQ(best("rnn_tanh_b8_t256_i256_h256_l1_f32"), "solo-s8");
   EXPECT_EQ(best("gru-bi_b64_t256_i64_h64_l1_f16"), "solo-s64");
   const Plan plan = plans(parse_id("gru_b128_t256_i128_h128_l1_f32"), device).front();
-  EXPECT_NEAR(plan.step_s, 0.38e-6, 0.02e-6);
+  EXPECT_NEAR(plan.step_s, 0.46e-6, 0.02e-6);
 }
 
 /// What threads hold is all of the layer's weights, once.

@@ -58,8 +58,9 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   constexpr int flight = tile.slots() < slots_in_flight ? tile.slots() : slots_in_flight;
   constexpr int slot_bytes = tile.batch_tiles * 512;
   // Short chains of dependent products: each k-step of a slot has its own sums.
-  // In f32 products of low parts have sums of their own: tensor cores cut each sum off.
-  constexpr int sets = math == Math::f32 && gates == 1 ? 3 : row_tiles * chunk <= 4 ? 2 : 1;
+  // In f32 products of low parts have sums of their own, the last set, and with one gate the others
+  // take turns from slot to slot as well: tensor cores cut each sum off.
+  constexpr int sets = math == Math::f32 && gates == 1 ? 5 : row_tiles * chunk <= 4 ? 2 : 1;
   constexpr int items = tile.items(), item_count = tile.units * batch;
   constexpr Element element = element_of<math, gates>;
   static_assert(tile.units % 8 == 0 && batch % chunk == 0 && tile.threads % word_units == 0);
@@ -380,7 +381,10 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
                 const WeightTile<math> a(weights(m, k), mask);
 #pragma unroll
                 for (int j = 0; j < chunk; ++j)
-                  add_product<math>(sums[sets > 1 ? k : 0][m][j], sums[sets - 1][m][j], a, b[j]);
+                  add_product<math>(sums[sets == 5  ? i % 2 * 2 + k
+                                         : sets > 1 ? k
+                                                    : 0][m][j],
+                                    sums[sets - 1][m][j], a, b[j]);
               }
             }
           }
@@ -427,7 +431,10 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
 #pragma unroll
         for (int g = 0; g < gates; ++g)
           in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
-        update_quickly<Cell>(in, a, h[i], c[i], launch.activation);
+        if constexpr (math == Math::f32)
+          update_cell<Cell>(in, a, h[i], c[i], launch.activation);
+        else
+          update_quickly<Cell>(in, a, h[i], c[i], launch.activation);
         if (!it.real) h[i] = 0;  // not NaN, where h is infinite
       }
     }

@@ -10,7 +10,8 @@ namespace {
 constexpr double way_s = 1.285e-6;     // of h to all blocks; sums over the warps, gates
 constexpr double read_s = 9.5e-12;     // a byte of h that a block reads
 constexpr double product_s = 15.3e-9;  // an mma.sync of each warp, its share of the weights' loads
-constexpr double f32_products = 3.5;   // of them a product of f32, and its splitting: not measured
+constexpr double f32_products = 2.5;   // of them a product of f32 in f16 parts: 2.0 to 4.1 in five
+constexpr double f32_one_gate = 3.5;   // in tf32 parts, and their splitting: not measured
 
 /// Slices worth a look beyond the fewest.
 constexpr int more_slices = 128;
@@ -59,7 +60,10 @@ double grid_step_s(const GridTile& tile, Math math, int gates, int hidden, int r
   const int of_a_warp = (slots + GridTile::warps - 1) / GridTile::warps;
   const double products = 2.0 * of_a_warp * tile.row_tiles(gates) * tile.batch_tiles;
   return way_s + double(slots) * slot_row_bytes * rows * read_s +
-         products * product_s * (math == Math::f32 ? f32_products : 1);
+         products * product_s *
+             (math != Math::f32 ? 1
+              : gates > 1       ? f32_products
+                                : f32_one_gate);
 }
 
 std::optional<std::string> grid_refusal(const Problem& p, const DeviceInfo& device) {
