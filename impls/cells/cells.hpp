@@ -127,9 +127,6 @@ RNNBENCH_HOST_DEVICE T sigmoid(T x) {
 /// tanh(x) = -expm1(-2|x|) / (2 + expm1(-2|x|)) with the sign of x; a few ulp everywhere.
 template <class T>
 RNNBENCH_HOST_DEVICE T tanh_gate(T x) {
-#ifdef __CUDA_ARCH__
-  if constexpr (std::is_same_v<T, float>) return tanhf(x);  // half as many steps one after another
-#endif
   using std::copysign;
   const T m = gate_maths::expm1_minus_abs(T(2) * x);
   return copysign(gate_maths::divide(m, T(2) + m), x);
