@@ -132,9 +132,9 @@ TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
   }
 }
 
-/// Its f32 is three tf32 products, which may be called f32 where the error is within twice that of
-/// the f32 units, as cuda:fused uses them.
-TEST_F(GpuPersistent, ThreeTf32ProductsAreAsGoodAsF32) {
+/// Its f32 of products of parts may be called f32 where the error is within twice that of the f32
+/// units, as cuda:fused uses them.
+TEST_F(GpuPersistent, ProductsOfPartsAreAsGoodAsF32) {
   std::mt19937 random(25);
   for (const char* text : {"gru_b10_t100_i128_h256_l6_f32", "lstm_b10_t100_i128_h256_l2_f32",
                            "rnn_tanh_b8_t256_i256_h256_l1_f32", "gru_b1_t256_i256_h256_l1_f32",
@@ -154,7 +154,7 @@ TEST_F(GpuPersistent, ThreeTf32ProductsAreAsGoodAsF32) {
     const double f32_error = error_of(*Registry::instance().find("cuda:fused"), {});
     for (const Options& options : ways(p)) {
       const double error = error_of(*impl, options);
-      std::printf("%s: f32 units %.2g, 3xTF32 %.2g %s\n", text, f32_error, error,
+      std::printf("%s: f32 units %.2g, of parts %.2g %s\n", text, f32_error, error,
                   options.more.at("config").c_str());
       EXPECT_LE(error, 2 * f32_error) << text;
     }

@@ -6,8 +6,8 @@
 // models there and in persistent/{grid,solo}_plan.cpp.
 //
 // What bounds it: the chain of one step after another, each a product of tenths of a microsecond
-// and a hand-over of h; with many rows the tensor cores. f32 is three tf32 products (3xTF32), or
-// FFMA in solo.
+// and a hand-over of h; with many rows the tensor cores. f32 is made on the f32 units for few rows,
+// and of three products of parts on tensor cores for more (persistent/products.cuh).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -248,7 +248,7 @@ std::vector<Candidate> candidates(const Problem& p, const DeviceInfo& device, co
 
 RNNBENCH_IMPL({.name = "persistent",
                .device = Device::cuda,
-               .summary = "one launch for a whole sequence, weights on chip, h between blocks",
+               .summary = "one launch for a whole sequence, weights on chip",
                .unsupported = unsupported,
                .make = make_persistent,
                .candidates = candidates});

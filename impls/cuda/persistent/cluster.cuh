@@ -5,8 +5,8 @@
 // slice of k; h of the step before lies whole in every block's shared memory. A step is: products
 // of each warp's slice, sums over the warps, gates by one thread a unit and row, and h handed to
 // all blocks of the cluster by stores that count themselves at the receiver's barrier (st.async):
-// no block waits for anything but its data. Input products of layer 0 are made before, by a GEMM,
-// and fetched some steps ahead.
+// no block waits for anything but its data. Input products are made before, by a GEMM, and fetched
+// some steps ahead; of stacked layers those of the lowest.
 //
 // Stacked layers run at once, a cluster each, and hand h on through the L2 in words that carry
 // their own validity: the reader looks at the data itself until it is there. Eight more warps of
@@ -147,7 +147,8 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
   while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
   Products<Cell::gates, k_lane, math, !tight<Cell, math, true>> products;
   products.read(chain.w_ih, launch.hidden, warp, lane, first, launch,
-                scale_of<element>(memory, of_input_weights), scale_below(chain, launch, tag));
+                scale_of<element>(memory, of_input_weights),
+                element == Element::split ? scale_below(chain, launch, tag) : 1.0f);
   for (int step = 0; step < launch.steps; ++step) {
     char* const vectors = reinterpret_cast<char*>(memory + at.below + (step & 1) * at.vectors);
     const int now = chain.reverse ? launch.steps - 1 - step : step;

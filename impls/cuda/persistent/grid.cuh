@@ -58,8 +58,8 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   constexpr int flight = tile.slots() < slots_in_flight ? tile.slots() : slots_in_flight;
   constexpr int slot_bytes = tile.batch_tiles * 512;
   // Short chains of dependent products: each k-step of a slot has its own sums.
-  // In f32 products of low parts have sums of their own, the last set, and with one gate the others
-  // take turns from slot to slot as well: tensor cores cut each sum off.
+  // In f32 products of low parts have sums of their own, the last set, where registers hold them,
+  // and with one gate the others take turns from slot to slot: tensor cores cut each sum off.
   constexpr int sets = math == Math::f32 && gates == 1 ? 5 : row_tiles * chunk <= 4 ? 2 : 1;
   constexpr int items = tile.items(), item_count = tile.units * batch;
   constexpr Element element = element_of<math, gates>;
@@ -98,7 +98,8 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
     raise(&largest[1], largest_weight<gates, math>(job.w_hh, hidden, first_unit, tile.units));
     __syncthreads();
     scale = scale_for(__uint_as_float(largest[0]));
-    weight_scale = scale_for(__uint_as_float(largest[1]));
+    // With room for the biases, which sums begin with, where weights are nothing.
+    weight_scale = fminf(scale_for(__uint_as_float(largest[1])), 0x1p64f);
   } else {
     __syncthreads();
   }
@@ -431,7 +432,8 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
 #pragma unroll
         for (int g = 0; g < gates; ++g)
           in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
-        if constexpr (math == Math::f32)
+        if constexpr (math ==
+                      Math::f32)  // whose sums of 1024 terms have the larger part of the error
           update_cell<Cell>(in, a, h[i], c[i], launch.activation);
         else
           update_quickly<Cell>(in, a, h[i], c[i], launch.activation);

@@ -5,9 +5,11 @@
 // 2, whose tag differs. So whoever sees the tag has the values: no flag, fence or barrier.
 //
 // Bit 0 is the last bit of one value in four or eight, as the products read it; y and the state
-// stay whole. f16 and bf16: that value is rounded to the nearest one with that last bit. f32: it is
-// off by a unit in the last place in half of the steps, up or down by turns, 2^-24 on average where
-// 3xTF32 itself leaves out 2^-22. tf32: products do not read the bit. An infinity may become a NaN.
+// stay whole. f16 and bf16: that value is rounded to the nearest one with that last bit. f32 in
+// tf32 parts: it is off by a unit in the last place in half of the steps, up or down by turns,
+// 2^-24 on average where the parts leave out 2^-22. f32 in f16 parts: the tag is bit 0 of the third
+// of the four words of 32 bits, the last bit of a low part. tf32: products do not read the bit. An
+// infinity may become a NaN.
 #pragma once
 
 #include "impls/common/mma.cuh"

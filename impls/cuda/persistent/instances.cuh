@@ -9,8 +9,7 @@ namespace rnnbench::persistent {
 template <Math math, class Cell, int k_lane>
 void add_kernels(std::vector<ClusterKernel>& list) {
   const auto add = [&](bool stacked, bool few, auto* function) {
-    list.push_back(
-        {math, Cell::gates, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
+    list.push_back({Cell::gates, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
   };
   add(false, false, &persistent_cluster<Cell, k_lane, math, false, false>);
   add(true, false, &persistent_cluster<Cell, k_lane, math, true, false>);

@@ -8,7 +8,6 @@
 namespace rnnbench::persistent {
 
 struct ClusterKernel {
-  Math math;
   int gates, k_lane;
   bool stacked;          // makes the input products of layers on layers
   bool few;              // for few rows

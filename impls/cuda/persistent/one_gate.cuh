@@ -1,5 +1,5 @@
 // Cells as the persistent kernels have them: those with one gate are one, whose activation is known
-// at run time (half as many kernels), and formats of few bits have quick gates.
+// at run time (half as many kernels), and gates are quick ones, but for f32 on the grid.
 #pragma once
 
 #include <cuda_runtime.h>

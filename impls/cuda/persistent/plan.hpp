@@ -40,7 +40,6 @@ struct Plan {
   Form form = Form::hoisted;
   int cluster = 1;  // blocks of a cluster: they share a layer's and direction's units
   int k_lane = 4;   // which kernel: its registers cover 32 * k_lane values of h
-  int units = 0;    // solo: what a block has room for
   int slices = 1;   // of the batch, a cluster or group of blocks each
   int rows = 1;     // of the largest slice
   GridTile tile{};  // grid only; the next two: grid and solo

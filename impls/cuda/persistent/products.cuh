@@ -1,5 +1,5 @@
-// Products of a block's weights, held in registers, with vectors in shared memory: on tensor cores,
-// in every format.
+// Products of a block's weights, held in registers, with vectors in shared memory: on tensor cores
+// in every format, and of a few vectors in f32 on its own units.
 //
 // A warp has a slice of k and all rows: m-tile g of mma.sync is gate g of the block's 16 units, and
 // eight vectors are an n-tile. Which value of k stands where in a fragment is free as long as
@@ -164,6 +164,11 @@ __device__ __forceinline__ float scale_for(float largest) {
   return __uint_as_float(std::uint32_t(127 + up) << 23);
 }
 
+/// |value|, and of what is not finite nothing: it stays in its own sums, and no scale follows it.
+__device__ __forceinline__ float finite_size(float value) {
+  const float size = fabsf(value);
+  return size < __uint_as_float(0x7f800000) ? size : 0.0f;
+}
 /// The larger of what is there and of all lanes' values, none of them negative.
 __device__ __forceinline__ void raise(std::uint32_t* largest, float value) {
 #pragma unroll
@@ -183,7 +188,7 @@ __device__ __forceinline__ float largest_weight(const void* from, int hidden, in
     const std::int64_t row = (std::int64_t{place / units} * hidden + unit) * hidden;
 #pragma unroll 8  // loads at once
     for (int k = lane; k < hidden; k += 32)
-      largest = fmaxf(largest, fabsf(load<math>(from, row + k)));
+      largest = fmaxf(largest, finite_size(load<math>(from, row + k)));
   }
   return largest;
 }
@@ -193,7 +198,7 @@ __device__ __forceinline__ float largest_state(const void* h_0, int states) {
   float largest = 1;
 #pragma unroll 8
   for (int i = int(threadIdx.x); i < states; i += int(blockDim.x))
-    largest = fmaxf(largest, fabsf(load<math>(h_0, i)));
+    largest = fmaxf(largest, finite_size(load<math>(h_0, i)));
   return largest;
 }
 

@@ -24,10 +24,7 @@ int rows_that_fit(const SoloShape& shape, const Problem& p, const DeviceInfo& de
 }
 
 Plan shaped(const SoloShape& shape, int slices, const Problem& p, const DeviceInfo& device) {
-  Plan plan{.form = Form::solo,
-            .units = shape.hidden(),
-            .slices = slices,
-            .rows = rows_of(p.batch, slices, 0)};
+  Plan plan{.form = Form::solo, .slices = slices, .rows = rows_of(p.batch, slices, 0)};
   plan.blocks = 1;
   plan.at_once = std::min(std::max(device.units, 1), plan.groups(p));
   const double clock = device.clock_hz > 0 ? device.clock_hz : 1.5e9;

@@ -45,7 +45,8 @@ inline __global__ void split_gemm_largest(const float* x, std::int64_t count, fl
   for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count / 4;
        i += std::int64_t{gridDim.x} * blockDim.x) {
     const float4 v = fours[i];
-    own = fmaxf(own, fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w))));
+    own = fmaxf(own, fmaxf(fmaxf(finite_size(v.x), finite_size(v.y)),
+                           fmaxf(finite_size(v.z), finite_size(v.w))));
   }
   raise(&all, own);
   __syncthreads();
