@@ -2,17 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "impls/cuda/auto/plan.hpp"
+#include "tests/h200.hpp"
 
 namespace rnnbench::automatic {
 namespace {
-
-DeviceInfo h200() {
-  DeviceInfo device;
-  device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
-  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024 + 65536 * 4;
-  device.memory_bytes = 140e9, device.llc_bytes = 60e6;
-  return device;
-}
 
 TEST(AutoPlan, SortsByPredictionAndAlwaysHasCublas) {
   for (const char* id : {"gru_b10_t512_i128_h256_l6_f32", "lstm_b1_t1_i1_h1_l1_f16",

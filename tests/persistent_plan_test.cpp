@@ -8,18 +8,12 @@
 #include "impls/cuda/persistent/plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 #include "impls/cuda/persistent/solo_plan.hpp"
+#include "tests/h200.hpp"
 
 namespace rnnbench::persistent {
 namespace {
 
 constexpr double shared_bytes = 227 * 1024;  // of a block
-
-DeviceInfo h200() {
-  DeviceInfo device;
-  device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
-  device.fma_per_clock = 128, device.on_chip_bytes = shared_bytes + 4 * 65536;
-  return device;
-}
 
 TEST(PersistentPlan, RefusesWhatTheChipDoesNotHold) {
   const DeviceInfo device = h200();

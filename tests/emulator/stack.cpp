@@ -9,6 +9,7 @@
 #include "harness/error.hpp"
 #include "tests/emulator/kernels.hpp"
 #include "tests/emulator/stored.hpp"
+#include "tests/h200.hpp"
 
 namespace rnnbench::persistent {
 namespace {
@@ -18,13 +19,6 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 const char* name(Math math) {
   static const char* const names[] = {"f32", "tf32", "f16", "bf16"};
   return names[int(math)];
-}
-
-DeviceInfo h200() {
-  DeviceInfo device;
-  device.kind = Device::cuda, device.units = 132, device.cc = 90, device.clock_hz = 1.98e9;
-  device.fma_per_clock = 128, device.on_chip_bytes = 227 * 1024 + 65536 * 4;
-  return device;
 }
 
 Dtype dtype_of(Math math) {
@@ -181,7 +175,7 @@ std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, i
   const KernelFunction kernel =
       kernel_of(case_.math, gates_, plan_.k_lane, plan_.stacked(),
                 case_.math == Math::f32 && case_.form == Form::hoisted && plan_.rows <= few_rows);
-  const int bytes = case_.math == Math::f16 || case_.math == Math::bf16 ? 2 : 4;
+  const int bytes = element_bytes(case_.math);
   const Layout at = layout(gates_, plan_.k_lane, bytes, plan_.rows, plan_.stacked());
   emulator::Grid grid;
   grid.clusters = clusters, grid.blocks = plan_.cluster;

@@ -146,8 +146,7 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
   int log_words = 0;
   while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
   Products<Cell::gates, k_lane, math, !tight<Cell, math, true>> products;
-  products.read(chain.w_ih, launch.hidden, warp, lane, first, launch,
-                scale_of<element>(memory, of_input_weights),
+  products.read(chain.w_ih, warp, lane, first, launch, scale_of<element>(memory, of_input_weights),
                 element == Element::split ? scale_below(chain, launch, tag) : 1.0f);
   for (int step = 0; step < launch.steps; ++step) {
     char* const vectors = reinterpret_cast<char*>(memory + at.below + (step & 1) * at.vectors);
@@ -322,8 +321,8 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   std::conditional_t<few, FewProducts<gates, k_lane>,
                      Products<gates, k_lane, math, !tight<Cell, math, stacked>>>
       products;
-  products.read(chain.w_hh, launch.hidden, warp, lane, first, launch,
-                scale_of<element>(memory, of_weights), scale);
+  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
+                scale);
   if (stacked && chain.above && rank == 0 && thread == 0)
     store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
   Unit<Cell, math> units[most];

@@ -146,13 +146,13 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
     if constexpr (sizeof(T) == 2) {
       unsigned short* const to =
           reinterpret_cast<unsigned short*>(staged + i * tile.threads) + warp * 64;
-      to[lane] = static_cast<unsigned short>(lane % word_units ? product_bits<math>(h[i])
+      to[lane] = static_cast<unsigned short>(lane % word_units ? bits<element>(h[i])
                                                                : tagged_bits<math>(h[i], tag));
     } else if constexpr (element == Element::split) {
       (staged + i * tile.threads)[thread] = bits<element>(h[i] * scale);
     } else {
       (staged + i * tile.threads)[thread] =
-          lane % word_units ? product_bits<math>(h[i]) : tagged_bits<math>(h[i], tag);
+          lane % word_units ? bits<element>(h[i]) : tagged_bits<math>(h[i], tag);
     }
     __syncwarp();
     const Item it = item(i, thread);

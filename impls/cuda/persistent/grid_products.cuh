@@ -76,7 +76,7 @@ __device__ __forceinline__ uint4 weight_word(const Stored<math>* weights, std::i
         if constexpr (each == 1)
           words[i] = __float_as_uint(from[i]);
         else
-          words[i / 2] |= product_bits<math>(to_f32(from[i])) << (16 * (i % 2));
+          words[i / 2] |= bits<element_of<math, 1>>(to_f32(from[i])) << (16 * (i % 2));
       }
     word = {words[0], words[1], words[2], words[3]};
   }

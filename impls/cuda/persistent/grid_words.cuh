@@ -19,32 +19,20 @@
 
 namespace rnnbench::persistent {
 
-/// The bits that products read for a value.
-template <Math math>
-__device__ __forceinline__ unsigned product_bits(float value) {
-  if constexpr (math == Math::f32)
-    return __float_as_uint(value);
-  else if constexpr (math == Math::tf32)
-    return round_to_tf32(value);
-  else if constexpr (math == Math::f16)
-    return __half_as_ushort(__float2half_rn(value));
-  else
-    return __bfloat16_as_ushort(__float2bfloat16_rn(value));
-}
-
-/// The same with bit 0 set to `tag`, to the nearest such value.
+/// What products read for a value where it is not split, with bit 0 set to `tag`: to the nearest
+/// such value.
 template <Math math>
 __device__ __forceinline__ unsigned tagged_bits(float value, unsigned tag) {
   if constexpr (element_bytes(math) == 2) {
     // Of f32: the bit that becomes the last one. Where f16 is denormal it is not, but then the
     // value is tiny.
     constexpr int last = math == Math::f16 ? 13 : 16;
-    unsigned bits = __float_as_uint(value) - (tag << last) + (1u << last);
-    bits = (bits & ~((2u << last) - 1)) + (tag << last);
+    unsigned word = __float_as_uint(value) - (tag << last) + (1u << last);
+    word = (word & ~((2u << last) - 1)) + (tag << last);
     const bool finite = fabsf(value) < __uint_as_float(0x7f800000);
-    value = finite ? __uint_as_float(bits) : value;
+    value = finite ? __uint_as_float(word) : value;
   }
-  return (product_bits<math>(value) & ~1u) | tag;
+  return (bits<element_of<math, 1>>(value) & ~1u) | tag;
 }
 
 __device__ __forceinline__ unsigned clock_now() {

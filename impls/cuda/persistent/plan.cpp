@@ -100,7 +100,7 @@ Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
   plan.cluster = 2;  // the sanitizers take no store to a cluster of one block
   while (plan.cluster * unit_cap < p.hidden) plan.cluster *= 2;
   plan.k_lane = p.hidden <= k_cap(4) ? 4 : 8;
-  const Work work{gates(p.cell), p.dtype == Dtype::f16 || p.dtype == Dtype::bf16 ? 2 : 4,
+  const Work work{gates(p.cell), element_bytes(math_of(p.dtype)),
                   multiply_adds_per_clock(p) * clock_of(device), p.dtype == Dtype::f32,
                   128 * clock_of(device)};
   plan.step_s = step_s(plan, work);
@@ -156,8 +156,8 @@ double shared_bytes(const DeviceInfo& device) {
 
 Layout layout_of(const Plan& plan, const Problem& p) {
   // f32 with several gates is two halves: products.cuh.
-  return layout(gates(p.cell), plan.k_lane, p.dtype == Dtype::f16 || p.dtype == Dtype::bf16 ? 2 : 4,
-                plan.rows, plan.stacked());
+  return layout(gates(p.cell), plan.k_lane, element_bytes(math_of(p.dtype)), plan.rows,
+                plan.stacked());
 }
 
 double input_products_s(const Problem& p, const DeviceInfo& device, int layers) {

@@ -209,10 +209,10 @@ class Products {
   static constexpr Element element = element_of<math, gates>;
 
  public:
-  /// W's rows of units `first` on, for each gate; from `from` [gates * H, width], column k at place
+  /// W's rows of units `first` on, for each gate; from `from` [gates * H, H], column k at place
   /// k of the vectors. The scales are of `split` elements: these weights', and of the vectors that
   /// it will be given.
-  __device__ __forceinline__ void read(const void* from, int width, int warp, int lane, int first,
+  __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
                                        const Launch& launch, float scale, float vectors_scale) {
     scale_ = 1 / scale / vectors_scale;
 #pragma unroll
@@ -220,14 +220,14 @@ class Products {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const int unit = first + lane / 4 + 8 * half;
-        const std::int64_t row = (std::int64_t{g} * launch.hidden + unit) * width;
+        const std::int64_t row = (std::int64_t{g} * launch.hidden + unit) * launch.hidden;
 #pragma unroll
         for (int j = 0; j < chunks; ++j) {
           std::uint32_t word[4];
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             const int column = warp * 4 * k_lane + j * 16 + lane % 4 * 4 + i;
-            const bool there = unit < launch.hidden && column < width;
+            const bool there = unit < launch.hidden && column < launch.hidden;
             word[i] = bits<element>(there ? load<math>(from, row + column) * scale : 0.0f);
           }
           weights_[g][half][j].set(word[0], word[1], word[2], word[3]);
@@ -305,7 +305,7 @@ class Products {
 template <int gates, int k_lane>
 class FewProducts {
  public:
-  __device__ __forceinline__ void read(const void* from, int width, int warp, int lane, int first,
+  __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
                                        const Launch& launch, float, float) {
     const int unit = first + lane % unit_cap;
 #pragma unroll
@@ -313,11 +313,11 @@ class FewProducts {
 #pragma unroll
       for (int j = 0; j < depth; ++j) {
         const int column = place(warp, lane) + j / 4 * 8 + j % 4;
-        const bool there = unit < launch.hidden && column < width;
-        weights_[g][j] = there
-                             ? static_cast<const float*>(
-                                   from)[(std::int64_t{g} * launch.hidden + unit) * width + column]
-                             : 0.0f;
+        const bool there = unit < launch.hidden && column < launch.hidden;
+        weights_[g][j] =
+            there ? static_cast<const float*>(
+                        from)[(std::int64_t{g} * launch.hidden + unit) * launch.hidden + column]
+                  : 0.0f;
       }
   }
 
