@@ -74,7 +74,7 @@ class PublishResumes(PublishCase):
         self.goes_on("--quiet", cases=4)
 
     def test_what_is_killed_after_the_time_goes_on(self):
-        said = self.cut_off("stubborn", PUBLISH_SECONDS="4")  # enough to begin on a busy machine
+        said = self.cut_off("stubborn", PUBLISH_SECONDS="1")
         self.assertRegex(said, r"gru: (cut off|not begun)")
         if "cut off" in said:
             self.goes_on()
