@@ -239,7 +239,7 @@ class Collector {
     CuptiProfiler profiler(*chip_);
     const KernelsRead read = count_instructions(
         profiler, names, kernels_to_read(), before_timeline(),
-        over_budget("to count instructions takes up to 350 times a launch's own time, which does "
+        over_budget("to count instructions takes up to 450 times a launch's own time, which does "
                     "not fit"));
     for (const auto& warning : read.warnings)
       profile_.warnings.push_back("instructions: " + warning);

@@ -39,7 +39,7 @@ double in_place_cost(int passes, double forward_s, std::size_t places);
 /// A forward whose every launch is a range, repeated pass by pass, twice in each.
 double ranges_cost(int passes, double forward_s, std::size_t launches);
 /// Counting the instructions of one launch by opcode: code that is patched takes 15 (a product of
-/// cuBLAS) to 350 (an unrolled step) times its own time, and nobody knows which beforehand.
+/// cuBLAS) to 450 (an unrolled step) times its own time, and nobody knows which beforehand.
 double sass_cost(int passes, double forward_s, double launch_s);
 
 /// How long the passes of a session take. The first ones have its set-up in them (0.18 s and 0.02 s

@@ -31,7 +31,7 @@ struct KernelsRead {
 };
 
 /// Counts instructions by opcode (SASS counters, `names`) in the usual launch of each kernel. Apart
-/// from the others: only these patch code, which then takes up to 350 times as long.
+/// from the others: only these patch code, which then takes up to 450 times as long.
 KernelsRead count_instructions(Profiler& profiler, const std::vector<std::string>& names,
                                const KernelsToRead& kernels, double seconds,
                                const std::string& over_budget);
