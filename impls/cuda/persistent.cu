@@ -1,9 +1,9 @@
 // Persistent: a whole sequence in one launch, weights on chip. Three strategies: up to 128 hidden
 // units (256 with one gate) each block holds the layer and does a slice of the batch by itself
 // (persistent/solo.cuh); up to 256 h goes from block to block of a cluster through distributed
-// shared memory (persistent/cluster.cuh); wider layers, and any other, lie on all SMs, and h goes
-// through the L2 (persistent/grid.cuh). persistent/plan.cpp says what is chosen when, by the
-// models there and in persistent/{grid,solo}_plan.cpp.
+// shared memory (persistent/cluster.cuh, and of stacked layers wavefront.cuh); wider layers, and
+// any other, lie on all SMs, and h goes through the L2 (persistent/grid.cuh). persistent/plan.cpp
+// says what is chosen when, by the models there and in persistent/{grid,solo}_plan.cpp.
 //
 // What bounds it: the chain of one step after another, each a product of tenths of a microsecond
 // and a hand-over of h; with many rows the tensor cores. f32 is made on the f32 units for few rows,
@@ -128,7 +128,8 @@ class OnClusters final : public Kernel {
     attributes[1].val.cooperative = 1;
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(unsigned(clusters) * unsigned(plan_.cluster));
-    config.blockDim = dim3(unsigned(persistent::half_threads) * (plan_.stacked() ? 2 : 1));
+    config.blockDim =
+        dim3(unsigned(plan_.stacked() ? persistent::wavefront_threads : persistent::half_threads));
     config.dynamicSmemBytes = std::size_t(shared_);
     config.stream = stream;
     config.attrs = attributes.data();

@@ -1,6 +1,7 @@
 #include "tests/emulator/kernels.hpp"
 
 #include "impls/cuda/persistent/cluster.cuh"
+#include "impls/cuda/persistent/wavefront.cuh"
 
 namespace rnnbench::persistent {
 namespace {
@@ -8,9 +9,9 @@ namespace {
 template <class CellT, int k_lane, Math math>
 KernelFunction function(bool stacked, bool few) {
   if constexpr (math == Math::f32)
-    if (few) return &persistent_cluster<CellT, k_lane, math, false, true>;
-  return stacked ? &persistent_cluster<CellT, k_lane, math, true, false>
-                 : &persistent_cluster<CellT, k_lane, math, false, false>;
+    if (few) return &persistent_cluster<CellT, k_lane, math, true>;
+  return stacked ? &persistent_wavefront<CellT, k_lane, math>
+                 : &persistent_cluster<CellT, k_lane, math, false>;
 }
 template <class CellT, Math math>
 KernelFunction function(int k_lane, bool stacked, bool few) {

@@ -436,7 +436,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
                       Math::f32)  // whose sums of 1024 terms have the larger part of the error
           update_cell<Cell>(in, a, h[i], c[i], launch.activation);
         else
-          update_quickly<Cell>(in, a, h[i], c[i], launch.activation);
+          update_quickly<Cell, math>(in, a, h[i], c[i], launch.activation);
         if (!it.real) h[i] = 0;  // not NaN, where h is infinite
       }
     }

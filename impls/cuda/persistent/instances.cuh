@@ -3,6 +3,7 @@
 
 #include "impls/cuda/persistent/cluster.cuh"
 #include "impls/cuda/persistent/kernels.hpp"
+#include "impls/cuda/persistent/wavefront.cuh"
 
 namespace rnnbench::persistent {
 
@@ -11,10 +12,9 @@ void add_kernels(std::vector<ClusterKernel>& list) {
   const auto add = [&](bool stacked, bool few, auto* function) {
     list.push_back({Cell::gates, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
   };
-  add(false, false, &persistent_cluster<Cell, k_lane, math, false, false>);
-  add(true, false, &persistent_cluster<Cell, k_lane, math, true, false>);
-  if constexpr (math == Math::f32)
-    add(false, true, &persistent_cluster<Cell, k_lane, math, false, true>);
+  add(false, false, &persistent_cluster<Cell, k_lane, math, false>);
+  add(true, false, &persistent_wavefront<Cell, k_lane, math>);
+  if constexpr (math == Math::f32) add(false, true, &persistent_cluster<Cell, k_lane, math, true>);
 }
 
 template <Math math>

@@ -4,6 +4,8 @@
 
 #include <cuda_runtime.h>
 
+#include <type_traits>
+
 #include "impls/cells/cells.hpp"
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/quick.cuh"
@@ -30,16 +32,17 @@ __device__ __forceinline__ void update_cell(const T (&x)[Cell::gates], const T (
   }
 }
 
-/// Cell::update in few instructions.
-template <class Cell>
+/// Cell::update in few instructions, as exact as the state that is kept.
+template <class Cell, Math math>
 __device__ __forceinline__ void update_quickly(const float (&x)[Cell::gates],
                                                const float (&a)[Cell::gates], float& h, float& c,
                                                Activation activation) {
-  Quick quick_x[Cell::gates], quick_a[Cell::gates], quick_h(h), quick_c(c);
+  using Gate = std::conditional_t<math == Math::f16 || math == Math::bf16, Rough, Quick>;
+  Gate gate_x[Cell::gates], gate_a[Cell::gates], gate_h(h), gate_c(c);
 #pragma unroll
-  for (int g = 0; g < Cell::gates; ++g) quick_x[g] = Quick(x[g]), quick_a[g] = Quick(a[g]);
-  update_cell<Cell>(quick_x, quick_a, quick_h, quick_c, activation);
-  h = quick_h.value, c = quick_c.value;
+  for (int g = 0; g < Cell::gates; ++g) gate_x[g] = Gate(x[g]), gate_a[g] = Gate(a[g]);
+  update_cell<Cell>(gate_x, gate_a, gate_h, gate_c, activation);
+  h = gate_h.value, c = gate_c.value;
 }
 
 }  // namespace rnnbench::persistent

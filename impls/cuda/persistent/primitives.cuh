@@ -92,15 +92,13 @@ __device__ __forceinline__ void fetch_to_l2(const float* from) {
 
 /// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.
 __device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
-  std::uint64_t low = word.x | std::uint64_t{word.y} << 32;
-  std::uint64_t high = word.z | std::uint64_t{word.w} << 32;
   asm volatile(
-      "{ .reg .pred p; .reg .b128 t; setp.ne.u32 p, %3, 0; mov.b128 t, {%0, %1};"
-      " @p ld.relaxed.gpu.global.b128 t, [%2]; mov.b128 {%0, %1}, t; }"
-      : "+l"(low), "+l"(high)
+      "{ .reg .pred p; .reg .b64 low, high; .reg .b128 t; setp.ne.u32 p, %5, 0;"
+      " mov.b64 low, {%0, %1}; mov.b64 high, {%2, %3}; mov.b128 t, {low, high};"
+      " @p ld.relaxed.gpu.global.b128 t, [%4];"
+      " mov.b128 {low, high}, t; mov.b64 {%0, %1}, low; mov.b64 {%2, %3}, high; }"
+      : "+r"(word.x), "+r"(word.y), "+r"(word.z), "+r"(word.w)
       : "l"(from), "r"(unsigned(wanted)));
-  word.x = unsigned(low), word.y = unsigned(low >> 32);
-  word.z = unsigned(high), word.w = unsigned(high >> 32);
 }
 __device__ __forceinline__ void store_word(void* to, uint4 word) {
   asm volatile(

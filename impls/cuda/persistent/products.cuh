@@ -88,6 +88,27 @@ struct Quad {
       word[0] = a | b << 16, word[1] = c | d << 16;
     }
   }
+  /// Of four values.
+  __device__ __forceinline__ void set_values(const float (&v)[4]) {
+    if constexpr (element == Element::split) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const __half2 high = __floats2half2_rn(v[2 * i], v[2 * i + 1]);
+        const float2 there = __half22float2(high);
+        const __half2 low = __floats2half2_rn(v[2 * i] - there.x, v[2 * i + 1] - there.y);
+        word[i] = *reinterpret_cast<const std::uint32_t*>(&high),
+        word[2 + i] = *reinterpret_cast<const std::uint32_t*>(&low);
+      }
+    } else {
+      set(bits<element>(v[0]), bits<element>(v[1]), bits<element>(v[2]), bits<element>(v[3]));
+    }
+  }
+  __device__ __forceinline__ void write(void* to) const {
+    if constexpr (count == 4)
+      *static_cast<uint4*>(to) = {word[0], word[1], word[2], word[3]};
+    else
+      *static_cast<uint2*>(to) = {word[0], word[1]};
+  }
   __device__ __forceinline__ void read(const void* from) {
     if constexpr (count == 4) {
       const uint4 all = *static_cast<const uint4*>(from);
@@ -207,38 +228,41 @@ __device__ __forceinline__ float largest_state(const void* h_0, int states) {
 template <int gates, int k_lane, Math math, bool pairs>
 class Products {
   static constexpr Element element = element_of<math, gates>;
+  static constexpr bool parks = !pairs && parks_weights(gates, k_lane, is_wide<element> ? 4 : 2);
 
  public:
+  /// Bytes of shared memory that a warp's weights need.
+  static constexpr int parked_bytes = parks ? 2048 : 0;
+
   /// W's rows of units `first` on, for each gate; from `from` [gates * H, H], column k at place
   /// k of the vectors. The scales are of `split` elements: these weights', and of the vectors that
-  /// it will be given.
+  /// it will be given. parked: parked_bytes of shared memory for each warp.
   __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
-                                       const Launch& launch, float scale, float vectors_scale) {
+                                       const Launch& launch, float scale, float vectors_scale,
+                                       void* parked = nullptr) {
     scale_ = 1 / scale / vectors_scale;
+    if constexpr (parks) parked_ = static_cast<uint4*>(parked) + warp * (parked_bytes / 16) + lane;
 #pragma unroll
-    for (int g = 0; g < gates; ++g)
+    for (int g = 0; g < gates; ++g) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const int unit = first + lane / 4 + 8 * half;
-        const std::int64_t row = (std::int64_t{g} * launch.hidden + unit) * launch.hidden;
+        // In 32 bits, which up to 256 units need: addresses would take the registers of weights.
+        const unsigned row = unsigned(g * launch.hidden + unit) * unsigned(launch.hidden);
 #pragma unroll
         for (int j = 0; j < chunks; ++j) {
-          std::uint32_t word[4];
+          float value[4];
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             const int column = warp * 4 * k_lane + j * 16 + lane % 4 * 4 + i;
             const bool there = unit < launch.hidden && column < launch.hidden;
-            word[i] = bits<element>(there ? load<math>(from, row + column) * scale : 0.0f);
+            value[i] = there ? load<math>(from, row + unsigned(column)) * scale : 0.0f;
           }
-          weights_[g][half][j].set(word[0], word[1], word[2], word[3]);
-          // The assembler would keep the parts of words apart, and put some into memory for it;
-          // what a shuffle gives it takes as it is.
-          if constexpr (element == Element::split)
-#pragma unroll
-            for (std::uint32_t& packed : weights_[g][half][j].word)
-              packed = __shfl_sync(~0u, packed, lane);
+          weights_[g][half][j].set_values(value);
+          if (is_parked(g)) weights_[g][half][j].write(parked_ + 32 * (2 * j + half));
         }
       }
+    }
   }
 
   /// Of `count` vectors, [count rounded up to 8, vector_stride(k_lane)], to this warp's places in
@@ -266,7 +290,7 @@ class Products {
   /// With n_tiles times eight vectors. left: of them and those behind, from this lane's first one.
   template <int n_tiles>
   __device__ __forceinline__ void tiles(const char* vectors, int left, float* parts) const {
-    constexpr int at_once = pairs || gates < 4 ? gates : 2;  // gates
+    constexpr int at_once = pairs || gates < 4 ? gates : 1;  // gates
 #pragma unroll
     for (int first = 0; first < gates; first += at_once) {
       Sums<element, pairs> s[at_once][n_tiles];
@@ -280,7 +304,7 @@ class Products {
         for (int g = 0; g < at_once; ++g)
 #pragma unroll
           for (int n = 0; n < n_tiles; ++n)
-            add_products(s[g][n], weights_[first + g][0][j], weights_[first + g][1][j], b[n]);
+            add_products(s[g][n], weights(first + g, 0, j), weights(first + g, 1, j), b[n]);
       }
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
@@ -296,11 +320,22 @@ class Products {
     }
   }
 
+  __device__ __forceinline__ static constexpr bool is_parked(int gate) {
+    return parks && gate == gates - 1;
+  }
+  __device__ __forceinline__ Quad<element> weights(int gate, int half, int chunk) const {
+    if (!is_parked(gate)) return weights_[gate][half][chunk];
+    Quad<element> quad;
+    quad.read(parked_ + 32 * (2 * chunk + half));
+    return quad;
+  }
+
   Quad<element> weights_[gates][2][chunks];
+  uint4* parked_ = nullptr;  // of this lane, in shared memory
   float scale_ = 1;
 };
 
-/// Likewise for a few vectors, of which tensor cores would multiply eight: on the f32 units,
+/// Likewise for up to four vectors, of which tensor cores would multiply eight: on the f32 units,
 /// exactly f32. A lane has one unit of every gate, and half of the warp's k, by fours in turns.
 template <int gates, int k_lane>
 class FewProducts {
@@ -323,33 +358,50 @@ class FewProducts {
 
   __device__ __forceinline__ void multiply(const char* vectors, int count, float* parts, int warp,
                                            int lane) const {
-    const float* from = reinterpret_cast<const float*>(vectors) + place(warp, lane);
+    const float* const from = reinterpret_cast<const float*>(vectors) + place(warp, lane);
     float* const to = parts + lane % unit_cap * group_stride;
-    for (int row = 0; row < count; ++row, from += vector_stride(k_lane)) {
-      float sums[gates] = {};
-#pragma unroll
-      for (int j = 0; j < depth; j += 4) {
-        const float4 four = *reinterpret_cast<const float4*>(from + 2 * j);
-        const float v[4] = {four.x, four.y, four.z, four.w};
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-#pragma unroll
-          for (int g = 0; g < gates; ++g) sums[g] = fmaf(weights_[g][j + i], v[i], sums[g]);
-      }
-#pragma unroll
-      for (int g = 0; g < gates; ++g) sums[g] += __shfl_xor_sync(~0u, sums[g], unit_cap);
-      if (lane >= unit_cap) continue;
-#pragma unroll
-      for (int g = 0; g < gates; ++g)
-        to[row * parts_stride(gates) + g * unit_cap * group_stride + (warp ^ (row >> 1 & 3))] =
-            sums[g];
-    }
+    if (count == 1) rows<1>(from, to, 0, warp, lane);
+    if (count > 1) rows<2>(from, to, 0, warp, lane);
+    if (count == 3) rows<1>(from, to, 2, warp, lane);
+    if (count > 3) rows<2>(from, to, 2, warp, lane);
   }
 
  private:
   static constexpr int depth = 2 * k_lane;  // values of k of a lane
   __device__ __forceinline__ static int place(int warp, int lane) {
     return warp * 4 * k_lane + lane / unit_cap * 4;
+  }
+  /// `count` vectors at once, whose waits for memory are one. Of two, each half of the lanes ends
+  /// up with the sums of one.
+  template <int count>
+  __device__ __forceinline__ void rows(const float* from, float* to, int row, int warp,
+                                       int lane) const {
+    from += row * vector_stride(k_lane);
+    float sums[count][gates] = {};
+#pragma unroll
+    for (int j = 0; j < depth; j += 4) {
+      float4 v[count];
+#pragma unroll
+      for (int n = 0; n < count; ++n)
+        v[n] = *reinterpret_cast<const float4*>(from + n * vector_stride(k_lane) + 2 * j);
+#pragma unroll
+      for (int n = 0; n < count; ++n)
+#pragma unroll
+        for (int g = 0; g < gates; ++g) {
+          const float* const w = weights_[g] + j;
+          sums[n][g] = fmaf(w[1], v[n].y, fmaf(w[0], v[n].x, sums[n][g]));
+          sums[n][g] = fmaf(w[3], v[n].w, fmaf(w[2], v[n].z, sums[n][g]));
+        }
+    }
+    const bool upper = lane >= unit_cap;
+    const int own = row + (count > 1 && upper);
+    to += own * parts_stride(gates) + (warp ^ (own >> 1 & 3));
+#pragma unroll
+    for (int g = 0; g < gates; ++g) {
+      float sum = count > 1 && upper ? sums[count - 1][g] : sums[0][g];
+      sum += __shfl_xor_sync(~0u, count > 1 && !upper ? sums[count - 1][g] : sums[0][g], unit_cap);
+      if (count > 1 || !upper) to[g * unit_cap * group_stride] = sum;
+    }
   }
   float weights_[gates][depth];
 };

@@ -169,7 +169,7 @@ class SoloThread {
 #pragma unroll
         for (int g = 0; g < gates; ++g)
           if (Cell::adds_products(g)) in[g] = -0.0f;  // adding it is nothing to do
-        update_quickly<Cell>(in, sums[0], h_, c_, launch_.activation);
+        update_quickly<Cell, math>(in, sums[0], h_, c_, launch_.activation);
         if (owner_) store_shared(row_before + own_ + flip_, rounds ? to_f32(from_f32<T>(h_)) : h_);
         if (last_row && left > 1) arrive(published ^= 1, threads);
         if constexpr (!one_row) {
