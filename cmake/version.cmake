@@ -40,6 +40,9 @@ if(RNNBENCH_WITH_CUDA)
   list(JOIN CMAKE_CUDA_ARCHITECTURES " " rnnbench_cuda_text)
   set(rnnbench_cuda_text
     "${CMAKE_CUDA_COMPILER_ID} ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${rnnbench_cuda_text}")
+  if(RNNBENCH_JITTER)  # so that no result of such a build is taken for one of another
+    string(APPEND rnnbench_cuda_text ", with RNNBENCH_JITTER")
+  endif()
 endif()
 set(rnnbench_generated ${PROJECT_BINARY_DIR}/generated)
 configure_file(cmake/build_info.gen.hpp.in ${rnnbench_generated}/build_info.gen.hpp.in @ONLY)

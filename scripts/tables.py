@@ -34,6 +34,12 @@ results.csv: in its format, and among this and more accurate formats (f32, then 
 
     <!-- peers: reports/results/h200/headline/results.csv, cuda:persistent -->
 
+How an implementation's time grows along one column of a results.csv (graph replays, or where there are none direct
+calls): median, what was chosen and share of the floor, for each format. Along seq also the straight line of least
+squares, what a call costs and what a step costs, for each problem that is otherwise one:
+
+    <!-- sweep: reports/results/h200/sweep_seq/results.csv, cuda:auto, seq -->
+
 scripts/tables.py           rewrites README.md and docs/*.md
 scripts/tables.py --check   exits 1 where one is not what its file says
 """
@@ -47,11 +53,15 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- from: ([^\s,]+)(, (?:problem|part) (\d+))? -->\n.*?<!-- end -->", re.S)
 
-OPENER = re.compile(r"^<!-- *(?:from|ratio|count|runs|peers):", re.M)
+OPENER = re.compile(r"^<!-- *(?:from|ratio|count|runs|peers|sweep):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
                    re.S)
 COUNT = re.compile(r"<!-- count: ([^\s,]+), (\w+) by (\w+)(, fastest)? -->\n.*?<!-- end -->", re.S)
 PEERS = re.compile(r"<!-- peers: ([^\s,]+), (\S+) -->\n.*?<!-- end -->", re.S)
+SWEEP = re.compile(r"<!-- sweep: ([^\s,]+), (\S+), (\w+) -->\n.*?<!-- end -->", re.S)
+AXIS_IN_ID = {"batch": "_b", "seq": "_t", "input": "_i", "hidden": "_h", "layers": "_l"}
+# What a note calls a configuration, with what it predicts or, of cuda:cublas, the order of its calls.
+CHOICE = re.compile(r"(?:^|: )((?!cuda:)[a-z][\w-]*-[\w-]+) \(predicted|, (layers|wavefront of \d+);")
 ACCURATE = ["f32", "tf32"]  # in order; others are less so
 RUNS = re.compile(r"<!-- runs: ([^\s:]+): ([^\n]+?) -->\n.*?<!-- end -->", re.S)
 
@@ -168,15 +178,74 @@ def peers(match):
     return markdown(match, [["problem", "us", "best peer, us", "times as fast", "as one at least as accurate"], *sorted(lines, key=lambda line: order.index(line[0]))])
 
 
+def choice(row):
+    """What was chosen for a case, in a word or two: "solo-s8", of cuda:auto "fused hoisted-1x8x128-w8-s7"."""
+    found = CHOICE.search(row["note"])
+    words = [row["config"], *(word for word in (found.groups() if found else ()) if word)]
+    return " ".join(dict.fromkeys(word.split(" of ")[0] for word in words if word))
+
+
+def line_of(points):
+    """Microseconds of the start and of a step: "12.3 + 0.451 a step"; too few points make none."""
+    if len(points) < 3:
+        return ""
+    slope, start = statistics.linear_regression(*zip(*points))
+    return f"{start:.1f} {'-' if slope < 0 else '+'} {abs(slope):.3f} a step"
+
+
+def sweep(match):
+    source, impl, axis = match.groups()
+    if axis not in AXIS_IN_ID:
+        sys.exit(f"{source}: a sweep is along one of {', '.join(AXIS_IN_ID)}, not {axis}")
+    rows = [r for r in read(source) if r["impl"] == impl and not r["derived"]]
+    rows = [r for r in rows if r["mode"] == "graph"] or rows
+    if not any(r["outcome"] == "passed" for r in rows):
+        sys.exit(f"{source}: no problem that {impl} passed")
+    found = {}  # {a problem but for format and axis: {its value: {format: row}}}
+    for r in rows:
+        name = re.sub(rf"_{r['dtype']}(?=_|$)", "", r["problem"])
+        name = re.sub(rf"{AXIS_IN_ID[axis]}{r[axis]}(?=_|$)", "", name)
+        if axis == "hidden" and r["input"] == r["hidden"]:  # as wide as the layer: grows with it
+            name = re.sub(rf"_i{r['input']}(?=_|$)", "", name)
+        formats = found.setdefault(name, {}).setdefault(int(r[axis]), {})
+        if r["dtype"] in formats:
+            sys.exit(f"{source}: {impl} has {r['problem']} twice")
+        formats[r["dtype"]] = r
+    dtypes = list(dict.fromkeys(r["dtype"] for r in rows))
+
+    def cells(row):
+        if row is None or row["outcome"] != "passed":
+            return [row["outcome"] if row else "", "", ""]
+        floor = f"{100 * float(row['floor_share']):.3g} %" if row["floor_share"] else ""
+        return [f"{1e6 * float(row['median_s']):.1f}", choice(row), floor]
+
+    lines = [["problem", axis, *(title for d in dtypes for title in (f"{d}, us", "by", "of floor"))]]
+    lines += [[name, str(value), *(cell for d in dtypes for cell in cells(formats.get(d)))]
+              for name, values_of in found.items() for value, formats in sorted(values_of.items())]
+    if axis != "seq":
+        return markdown(match, lines)
+    fits = [[name, *(line_of([(value, 1e6 * float(formats[d]["median_s"])) for value, formats in values_of.items()
+                              if d in formats and formats[d]["outcome"] == "passed"]) for d in dtypes)]
+            for name, values_of in found.items()]
+    fits = [fit for fit in fits if any(fit[1:])]
+    if not fits:
+        return markdown(match, lines)
+    table = markdown(match, lines).removesuffix("<!-- end -->")
+    below = markdown(match, [["least squares, us", *dtypes], *fits]).split("\n", 1)[1]
+    return f"{table}\n{below}"
+
+
 def main():
     stale = []
     for document in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
         old = document.read_text()
-        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT, RUNS, PEERS) for m in pattern.finditer(old)]
+        taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT, RUNS, PEERS, SWEEP)
+                 for m in pattern.finditer(old)]
         if len(taken) != len(OPENER.findall(old)) or any(len(OPENER.findall(t)) > 1 for t in taken):
             sys.exit(f"{document.relative_to(TOP)}: a table's first line is not as scripts/tables.py "
                      "wants it, or its <!-- end --> is missing")
-        new = PEERS.sub(peers, RUNS.sub(runs, COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, old)))))
+        new = SWEEP.sub(sweep, old)
+        new = PEERS.sub(peers, RUNS.sub(runs, COUNT.sub(count, RATIO.sub(ratio, BLOCK.sub(block, new)))))
         if new == old:
             continue
         stale.append(str(document.relative_to(TOP)))

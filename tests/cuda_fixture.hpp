@@ -11,6 +11,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/impl.hpp"
@@ -79,6 +80,13 @@ class DeviceProblem {
   void poison() {
     for (std::size_t k = 0; k < specs_.size(); ++k)
       if (specs_[k].role == Role::output) session_.fill(pointers_[k], 0xFF, bytes(specs_[k]));
+  }
+  /// Where the outputs lie, and their bytes.
+  std::vector<std::pair<void*, std::size_t>> outputs() const {
+    std::vector<std::pair<void*, std::size_t>> found;
+    for (std::size_t k = 0; k < specs_.size(); ++k)
+      if (specs_[k].role == Role::output) found.emplace_back(pointers_[k], bytes(specs_[k]));
+    return found;
   }
   /// Empty, or the first output element that is not what the reference says.
   std::string difference(const Reference& want, double tolerance) {

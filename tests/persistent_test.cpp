@@ -1,37 +1,11 @@
 // The persistent kernels on a GPU: every form and slicing against the reference, bit for bit again.
-#include "impls/cuda/persistent/plan.hpp"
-#include "tests/cuda_fixture.hpp"
+#include "tests/persistent_fixture.hpp"
 
 namespace rnnbench {
 namespace {
 
 using namespace cuda_fixture;
-
-class GpuPersistent : public Gpu {
- protected:
-  void SetUp() override {
-    Gpu::SetUp();
-    if (IsSkipped()) return;
-    impl = Registry::instance().find("cuda:persistent");
-    if (info.cc < 80) GTEST_SKIP() << "needs compute capability 8.0 or later";
-  }
-  /// The problem's forms and tiles, each with few and with many slices.
-  std::vector<Options> ways(const Problem& p) const {
-    std::vector<Options> all;
-    for (const auto& plan : persistent::plans(p, info)) {
-      all.push_back({.more = {{"config", plan.config()}}});
-      const std::string form = plan.config().substr(0, plan.config().rfind('s') + 1);
-      for (const int slices : {1, 2, 3}) try {
-          const std::string config = form + std::to_string(slices);
-          if (slices != plan.slices) (void)persistent::plan_named(config, p, info);
-          if (slices != plan.slices) all.push_back({.more = {{"config", config}}});
-        } catch (const UsageError&) {  // it does not fit
-        }
-    }
-    return all;
-  }
-  const Impl* impl = nullptr;
-};
+using persistent_fixture::GpuPersistent;
 
 TEST_F(GpuPersistent, EveryFormAgreesWithTheReference) {
   std::mt19937 random(21);

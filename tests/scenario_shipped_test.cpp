@@ -56,7 +56,7 @@ TEST(ShippedScenarios, AllOfThemParseForEveryDeviceFullAndQuick) {
         }
       }
   }
-  EXPECT_GE(files, 26u);
+  EXPECT_GE(files, 28u);
 }
 
 TEST(ShippedScenarios, TheFiveSystems) {
@@ -114,6 +114,24 @@ TEST(ShippedScenarios, DeepBenchHas125RowsOfWhichTwoAreTheSameProblem) {
   EXPECT_EQ(cells[Cell::lstm], 22 + 15);
   EXPECT_EQ(cells[Cell::gru], 19 + 54);
   EXPECT_NEAR(work, 32.6e12, 0.1e12);
+}
+
+TEST(ShippedScenarios, SweepsReachFurtherOnAGpu) {
+  struct Sweep {
+    const char* name;
+    std::size_t on_gpu, on_cpu;
+    const char* last_on_gpu;
+  };
+  for (const Sweep& sweep : {Sweep{"sweep_batch", 9, 9, "gru_b256_t128_i256_h256_l1_f32"},
+                             Sweep{"sweep_hidden", 11, 6, "gru_b16_t64_i2048_h2048_l1_f32"},
+                             Sweep{"sweep_seq", 26, 22, "gru_b16_t4096_i256_h256_l1_f32"},
+                             Sweep{"sweep_layers", 12, 5, "gru_b10_t512_i256_h256_l12_f32"}}) {
+    const Ids gpu = ids(sweep.name);
+    EXPECT_EQ(gpu.size(), sweep.on_gpu) << sweep.name;
+    EXPECT_EQ(gpu.back(), sweep.last_on_gpu);
+    EXPECT_EQ(ids(sweep.name, Device::cpu).size(), sweep.on_cpu) << sweep.name;
+    EXPECT_LE(ids(sweep.name, Device::cuda, true).size(), 3U) << sweep.name;
+  }
 }
 
 TEST(ShippedScenarios, SmokeHasEveryOption) {

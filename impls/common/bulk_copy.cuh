@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "impls/common/async_copy.cuh"
+#include "impls/common/jitter.cuh"
 
 namespace rnnbench {
 
@@ -20,6 +21,7 @@ __device__ __forceinline__ void barriers_ready() {
 }
 /// Arrives, and lets the phase end only when `bytes` have been copied as well.
 __device__ __forceinline__ void barrier_expect(std::uint64_t* barrier, int bytes) {
+  jitter();
   asm volatile(
       "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
       "r"(bytes)
@@ -29,6 +31,7 @@ __device__ __forceinline__ void barrier_expect(std::uint64_t* barrier, int bytes
 /// block's own accesses: arrivals and waits of cluster scope made the wgmma kernel 1.3 to 1.4 times
 /// as slow.
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier, int rank) {
+  jitter();
   asm volatile(
       "{\n.reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %1;\n"
@@ -38,6 +41,7 @@ __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier, int rank)
 }
 /// Until the phase of that parity has ended.
 __device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, int parity) {
+  jitter();
   asm volatile(
       "{\n.reg .pred done;\n"
       "again:\n"
@@ -50,6 +54,7 @@ __device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, int parity)
 }
 
 __device__ __forceinline__ void cluster_arrive_and_wait() {
+  jitter();
   asm volatile(
       "barrier.cluster.arrive.release.aligned;\n"
       "barrier.cluster.wait.acquire.aligned;" ::

@@ -68,7 +68,11 @@ if [ "$ending" = interrupted ]; then
 fi
 [ "$ending" != crashes ] || exit 1
 [ "$ending" != slow ] || exec sleep 30
-[ "$ending" != stubborn ] || { trap "" INT; sleep 1.1; kill -KILL $$; }
+if [ "$ending" = stubborn ]; then  # killed after the time, and not 20 s later
+  trap 'sleep 0.1; kill -KILL $$' INT
+  touch "$CALLS.waits"
+  while :; do sleep 0.05; done
+fi
 cat >"$out/results.json" <<END
 {"git revision": "$REVISION", "ending": "$ending", "cases": $cases, "command": "$line"}
 END

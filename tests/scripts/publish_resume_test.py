@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from publish_fixture import AS_COMMITTED, BUILD, MACHINE, ONE, OTHER, PublishCase
 
@@ -74,10 +75,15 @@ class PublishResumes(PublishCase):
         self.goes_on("--quiet", cases=4)
 
     def test_what_is_killed_after_the_time_goes_on(self):
-        said = self.cut_off("stubborn", PUBLISH_SECONDS="1")
-        self.assertRegex(said, r"gru: (cut off|not begun)")
-        if "cut off" in said:
-            self.goes_on()
+        waits = Path(f"{self.calls}.waits")
+        for seconds in (1, 3, 9, 27):  # a busy machine may take some to begin in
+            said = self.cut_off("stubborn", PUBLISH_SECONDS=str(seconds))
+            if waits.exists():
+                break
+            self.assertRegex(said, r"gru: (cut off|not begun)")
+        self.assertTrue(waits.exists(), "the program had no time to begin")
+        self.assertIn("gru: cut off", said)
+        self.goes_on()
 
     def test_goes_on_when_all_of_it_was_killed_at_once(self):
         journal = self.partial / "chip/gru/journal.jsonl"
@@ -180,8 +186,9 @@ class PublishResumes(PublishCase):
         while not before:  # on a busy machine, twice
             code, out, _ = self.publish(*arguments, PUBLISH_SECONDS="2", **env)
             self.assertEqual(code, 3, out)
-            journal = (self.partial / "chip/many/journal.jsonl").read_text()
-            before = [json.loads(line) for line in journal.splitlines()[1:]]
+            journal = self.partial / "chip/many/journal.jsonl"
+            if journal.is_file():
+                before = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
         self.assertLess(len(before), 12)
         return arguments, env, before
 

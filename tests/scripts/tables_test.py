@@ -1,4 +1,5 @@
 """What scripts/tables.py makes of result files, in a copy of its own."""
+import csv
 import gzip
 import pathlib
 import shutil
@@ -132,6 +133,67 @@ after
 | cuda:b (graph) | 3000.00 | 6000.00 |
 <!-- end -->
 """)
+
+    def sweep_of(self, axis, cases):
+        """The block over `axis` of (problem, mode, outcome, microseconds, dtype, config, note, floor_share) cases."""
+        sizes = {"_b": "batch", "_t": "seq", "_i": "input", "_h": "hidden", "_l": "layers"}
+        with open(self.top / "s.csv", "w", newline="") as file:
+            table = csv.DictWriter(file, ["problem", "impl", "mode", "outcome", "median_s", "dtype", "config", "note",
+                                          "floor_share", "derived", *sizes.values()])
+            table.writeheader()
+            for problem, mode, outcome, us, dtype, config, note, share in cases:
+                row = {"problem": problem, "impl": "cuda:a", "mode": mode, "outcome": outcome, "dtype": dtype,
+                       "median_s": us and us * 1e-6, "config": config, "note": note, "floor_share": share, "derived": ""}
+                row |= {name: problem.split(letter)[1].split("_")[0] for letter, name in sizes.items()}
+                table.writerow(row)
+        head = f"<!-- sweep: s.csv, cuda:a, {axis} -->"
+        done = self.run_on(f"{head}\nold\n<!-- end -->\nafter\n")
+        return done, self.readme.read_text().removeprefix(head + "\n").removesuffix("\n<!-- end -->\nafter\n")
+
+    def test_a_sweep_over_lengths_has_a_line_for_each_other_problem(self):
+        one, auto = "gru_b{}_t{}_i8_h8_l1_{}", "cuda:persistent (predicted 7 us; cuda:fused predicted 9 us): "
+        cases = []
+        for batch, start, step in ((1, 10, 0.5), (16, 20, 2)):
+            for seq in (1024, 1, 4, 64):  # in any order
+                us = start + step * seq
+                cases += [(one.format(batch, seq, "f32"), "eager", "passed", 9 * us, "f32", "persistent", "", ""),
+                          (one.format(batch, seq, "f32"), "graph", "passed", us, "f32", "persistent",
+                           auto + "solo-s8 (predicted 7 us): 8 blocks", 0.12345),
+                          (one.format(batch, seq, "f16"), "graph", "passed" if seq < 64 else "over budget",
+                           us if seq < 64 else "", "f16", "", "COMPUTE_32F, wavefront of 517; hidden products", "")]
+        done, text = self.sweep_of("seq", cases)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = text.splitlines()
+        self.assertEqual(lines[:6], [
+            "| problem | seq | f32, us | by | of floor | f16, us | by | of floor |",
+            "|---|---|---|---|---|---|---|---|",
+            "| gru_b1_i8_h8_l1 | 1 | 10.5 | persistent solo-s8 | 12.3 % | 10.5 | wavefront |  |",
+            "| gru_b1_i8_h8_l1 | 4 | 12.0 | persistent solo-s8 | 12.3 % | 12.0 | wavefront |  |",
+            "| gru_b1_i8_h8_l1 | 64 | 42.0 | persistent solo-s8 | 12.3 % | over budget |  |  |",
+            "| gru_b1_i8_h8_l1 | 1024 | 522.0 | persistent solo-s8 | 12.3 % | over budget |  |  |"])
+        self.assertEqual(lines[10:], [
+            "", "| least squares, us | f32 | f16 |", "|---|---|---|",
+            "| gru_b1_i8_h8_l1 | 10.0 + 0.500 a step |  |",  # two points are no line
+            "| gru_b16_i8_h8_l1 | 20.0 + 2.000 a step |  |"])
+        self.assertEqual(self.run_on(self.readme.read_text(), "--check").returncode, 0)
+
+    def test_a_sweep_over_widths_is_one_problem_though_its_input_grows_too(self):
+        done, text = self.sweep_of("hidden", [
+            (f"gru-bi_b2_t3_i{h}_h{h}_l1_f32_want-hn", "eager", "passed", h, "f32", config, f"{config} (predicted 1 us)", 0.5)
+            for h, config in ((64, "solo-s1"), (256, "hoisted-c16-s5"))])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(text, """| problem | hidden | f32, us | by | of floor |
+|---|---|---|---|---|
+| gru-bi_b2_t3_l1_want-hn | 64 | 64.0 | solo-s1 | 50 % |
+| gru-bi_b2_t3_l1_want-hn | 256 | 256.0 | hoisted-c16-s5 | 50 % |""")
+
+    def test_a_sweep_that_cannot_be_made_is_an_error(self):
+        case = ("gru_b1_t1_i8_h8_l1_f32", "graph", "passed", 1, "f32", "", "", "")
+        for axis, cases, words in (("cell", [case], "not cell"), ("seq", [case] * 2, "has gru_b1_t1_i8_h8_l1_f32 twice"),
+                                   ("seq", [case[:2] + ("failed", "") + case[4:]], "no problem that cuda:a passed")):
+            done, _ = self.sweep_of(axis, cases)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
 
     def test_one_part_of_a_console(self):
         self.run_on("<!-- from: console.txt, problem 2 -->\n<!-- end -->\n")

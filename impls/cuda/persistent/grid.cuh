@@ -86,6 +86,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   const std::size_t buffer_bytes = std::size_t(slots) * slot_bytes;
 
   if (thread == 0) {
+    jitter();
     *launches_shared = *static_cast<const volatile unsigned*>(job.exchange);
     *kept = high_mask;
   }
@@ -411,6 +412,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
                                             8 * (first_tile + j) + lane % 4 * 2)) = sum;
           }
     }
+    jitter();
     __syncthreads();
     mark = clock_now();
 
@@ -443,7 +445,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
     if (!last)
 #pragma unroll
       for (int i = 0; i < items; ++i) publish(i, count + 1);
-    if constexpr (tile.partial_buffers == 1) __syncthreads();
+    if constexpr (tile.partial_buffers == 1) jitter(), __syncthreads();
 
     const std::int64_t now = job.reverse ? steps - 1 - step : step;
 #pragma unroll
@@ -463,6 +465,7 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
       }
     if (!last) prefetch(step + 1);
   }
+  jitter();
   if (blockIdx.x == 0 && thread == 0) *static_cast<volatile unsigned*>(job.exchange) = launches + 1;
 }
 

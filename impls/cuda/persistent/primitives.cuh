@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "impls/common/bulk_copy.cuh"
+#include "impls/common/jitter.cuh"
 
 namespace rnnbench::persistent {
 
@@ -30,6 +31,7 @@ __device__ __forceinline__ std::uint64_t nanoseconds() {
 /// Until the phase of that parity has ended. What other blocks of the cluster wrote before they
 /// ended it is seen after.
 __device__ __forceinline__ bool phase_ended(std::uint64_t* barrier, int parity) {
+  jitter();
   int done;
   asm volatile(
       "{\n.reg .pred p;\n"
@@ -49,6 +51,7 @@ __device__ __forceinline__ std::uint32_t in_block(std::uint32_t address, int ran
 
 /// 16 bytes to shared memory of the cluster, counted by `barrier` of the same block.
 __device__ __forceinline__ void store_async(std::uint32_t to, uint4 value, std::uint32_t barrier) {
+  jitter();
   asm volatile(
       "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, "
       "[%5];" ::"r"(to),
@@ -58,9 +61,11 @@ __device__ __forceinline__ void store_async(std::uint32_t to, uint4 value, std::
 
 /// Meeting point `id` of `threads` threads of the block, some of which may only pass by (`arrive`).
 __device__ __forceinline__ void meet(int id, int threads) {
+  jitter();
   asm volatile("barrier.cta.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 __device__ __forceinline__ void arrive(int id, int threads) {
+  jitter();
   asm volatile("barrier.cta.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 // Shared memory by its address in 32 bits, in a register: from a pointer, code made it anew where
@@ -92,6 +97,7 @@ __device__ __forceinline__ void fetch_to_l2(const float* from) {
 
 /// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.
 __device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
+  jitter();
   asm volatile(
       "{ .reg .pred p; .reg .b64 low, high; .reg .b128 t; setp.ne.u32 p, %5, 0;"
       " mov.b64 low, {%0, %1}; mov.b64 high, {%2, %3}; mov.b128 t, {low, high};"
@@ -101,6 +107,7 @@ __device__ __forceinline__ void load_word(uint4& word, const void* from, bool wa
       : "l"(from), "r"(unsigned(wanted)));
 }
 __device__ __forceinline__ void store_word(void* to, uint4 word) {
+  jitter();
   asm volatile(
       "{ .reg .b128 t; mov.b128 t, {%1, %2}; st.relaxed.gpu.global.b128 [%0], t; }" ::"l"(to),
       "l"(word.x | std::uint64_t{word.y} << 32), "l"(word.z | std::uint64_t{word.w} << 32)

@@ -276,6 +276,7 @@ __device__ __forceinline__ void make_gates(const Chain& chain, const Launch& lau
   for (int group = 0; group < most; ++group) units[group].end(chain, launch, first);
   // Every block has read it: those of this cluster before its barrier, and those of the layers
   // below before they wrote the words that the last step needed.
+  jitter();
   if (chain.ends_epoch && rank == 0 && warp == 0 && lane == 0) *chain.epoch += 1;
 }
 
@@ -299,6 +300,7 @@ __global__ void __launch_bounds__(wavefront_threads, 1)
     barriers_ready();
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
     // Before the barrier of the cluster, after which a block may end and hand it on.
+    jitter();
     *tag_at(memory) = (*chain.epoch + 1) & 1;
   }
   __syncthreads();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "impls/common/bulk_copy.cuh"
+#include "impls/common/jitter.cuh"
 
 namespace rnnbench::persistent {
 
