@@ -24,10 +24,10 @@ namespace rnnbench::persistent {
 /// Barriers of the block. A group's gates wait for its products; of inputs in an even or odd step.
 enum Meeting { input_warps = 1, hidden_ready = 2, inputs_ready = 4, inputs_read = 8 };
 
-/// Warps that make the gates of so many rows.
-__device__ __forceinline__ int warps_for(int rows) { return (rows + 1) / 2; }
-/// Threads that come to a group's meetings: all gate warps, those without a row of it too.
-inline constexpr int meeting_threads = half_threads + 32 * gate_warps;
+/// Threads that come to a group's meetings: groups share out the gate warps.
+__device__ __forceinline__ int meeting_threads(const Groups& groups) {
+  return half_threads + 32 * gate_warps / groups.count;
+}
 
 /// The tag of this call's words. In shared memory, because registers are full of weights.
 __device__ __forceinline__ std::uint32_t* tag_at(float* memory) {
@@ -47,20 +47,23 @@ __device__ __forceinline__ float scale_below(const Chain& chain, const Launch& l
 /// The warps that multiply h.
 template <class Cell, int k_lane, Math math>
 __device__ __forceinline__ void multiply_hidden(const Chain& chain, const Launch& launch,
-                                                const Layout& at, float* memory,
-                                                std::uint64_t* whole, int thread) {
+                                                float* memory, int thread) {
+  // h is whole: of each group, in an even or odd step.
+  auto* const whole = reinterpret_cast<std::uint64_t*>(memory);
   constexpr Element element = element_of<math, Cell::gates>;
   constexpr int bytes = is_wide<element> ? 4 : 2;
   const int warp = thread / 32, lane = thread % 32;
-  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap;
-  const Groups groups = groups_of(chain.rows);
+  // Locals, because what lies in shared memory is read again after every barrier.
+  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap, all = chain.rows;
+  const Groups groups = groups_of(all);
+  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, all);
+  const int meeting = meeting_threads(groups);
   Products<Cell::gates, k_lane, math, false> products;
   products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
                 scale_of<element>(memory, of_h), memory + at.parked);
   for (int step = 0; step < launch.steps; ++step) {
     const int odd = step & 1;
-    for (int group = 0; group < groups.count; ++group) {
-      const int rows = groups.rows(group, chain.rows);
+    const auto make_group = [&](int group, int rows) {
       if (thread == 0 && step < launch.steps - 1)
         barrier_expect(&whole[group * 2 + odd], rows * unit_cap * blocks * bytes);
       if (step > 0)
@@ -70,8 +73,10 @@ __device__ __forceinline__ void multiply_hidden(const Chain& chain, const Launch
                         rows,
                         memory + at.hidden_parts + groups.begin(group) * parts_stride(Cell::gates),
                         warp, lane);
-      arrive(hidden_ready + group, meeting_threads);
-    }
+      arrive(hidden_ready + group, meeting);
+    };
+    make_group(0, groups.first);
+    if (groups.count > 1) make_group(1, all - groups.first);
   }
 }
 
@@ -122,12 +127,14 @@ struct Below {
 /// next group are asked for before this one's products.
 template <class Cell, int k_lane, Math math>
 __device__ __forceinline__ void multiply_inputs(const Chain& chain, const Launch& launch,
-                                                const Layout& at, float* memory, int thread) {
+                                                float* memory, int thread) {
   constexpr Element element = element_of<math, Cell::gates>;
   const int warp = thread / 32, lane = thread % 32;
-  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap;
+  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap, all = chain.rows;
   const std::uint32_t tag = *tag_at(memory);
-  const Groups groups = groups_of(chain.rows);
+  const Groups groups = groups_of(all);
+  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, all);
+  const int meeting = meeting_threads(groups);
   int log_words = 0;
   while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
   Products<Cell::gates, k_lane, math, false> products;
@@ -137,58 +144,67 @@ __device__ __forceinline__ void multiply_inputs(const Chain& chain, const Launch
   constexpr int at_once = parks_weights(Cell::gates, k_lane, is_wide<element> ? 4 : 2) ? 1 : 2;
   constexpr bool ahead = at_once > 1;  // where weights leave registers for it
   Below<at_once> below;
-  const auto words = [&](int step, int group) {
-    const std::int64_t now = chain.reverse ? launch.steps - 1 - step : step;
-    const std::int64_t before = (now * chain.rows + groups.begin(group)) << log_words;
-    return static_cast<const char*>(chain.below) + (before + 1) * tagged_bytes;
-  };
-  const auto count = [&](int group) { return groups.rows(group, chain.rows) << log_words; };
-  if constexpr (ahead) below.ask(words(0, 0), count(0), thread);
+  const std::int64_t step_bytes = std::int64_t{all << log_words} * tagged_bytes;
+  const int words_0 = groups.first << log_words, words_1 = (all - groups.first) << log_words;
+  const char* from = static_cast<const char*>(chain.below) + tagged_bytes +
+                     (chain.reverse ? launch.steps - 1 : 0) * step_bytes;
+  const std::int64_t onward = chain.reverse ? -step_bytes : step_bytes;
+  if constexpr (ahead) below.ask(from, words_0, thread);
   int turn = 0;
   for (int step = 0; step < launch.steps; ++step) {
     const int odd = step & 1;
-    for (int group = 0; group < groups.count; ++group, turn ^= 1) {
+    const auto make_group = [&](int group, int rows, int words) {
       char* const vectors = reinterpret_cast<char*>(memory + at.below + turn * at.group);
+      const char* const own = from + (group == 0 ? 0 : words_0 * tagged_bytes);
 #pragma unroll 1
-      for (int begin = thread; begin < count(group); begin += at_once * half_threads) {
-        const char* const from = words(step, group);
-        if (!ahead || begin != thread) below.ask(from, count(group), begin);
-        below.template bring<element, k_lane>(from, count(group), begin, launch, log_words, step,
-                                              tag, vectors);
+      for (int begin = thread; begin < words; begin += at_once * half_threads) {
+        if (!ahead || begin != thread) below.ask(own, words, begin);
+        below.template bring<element, k_lane>(own, words, begin, launch, log_words, step, tag,
+                                              vectors);
       }
       meet(input_warps, half_threads);
-      if (!ahead) {
-      } else if (group + 1 < groups.count)
-        below.ask(words(step, group + 1), count(group + 1), thread);
-      else if (step + 1 < launch.steps)
-        below.ask(words(step + 1, 0), count(0), thread);
-      const int rows = groups.rows(group, chain.rows), meeting = group * 2 + odd;
-      if (step >= 2) meet(inputs_read + meeting, meeting_threads);
-      products.multiply(vectors, rows,
-                        memory + at.below_parts +
-                            (odd * chain.rows + groups.begin(group)) * parts_stride(Cell::gates),
-                        warp, lane);
-      arrive(inputs_ready + meeting, meeting_threads);
-    }
+      if (group == groups.count - 1) from += onward;
+      if constexpr (ahead) {
+        if (group < groups.count - 1)
+          below.ask(from + words_0 * tagged_bytes, words_1, thread);
+        else if (step + 1 < launch.steps)
+          below.ask(from, words_0, thread);
+      }
+      if (step >= 2) meet(inputs_read + group * 2 + odd, meeting);
+      products.multiply(
+          vectors, rows,
+          memory + at.below_parts + (odd * all + groups.begin(group)) * parts_stride(Cell::gates),
+          warp, lane);
+      arrive(inputs_ready + group * 2 + odd, meeting);
+      turn ^= 1;
+    };
+    make_group(0, groups.first, words_0);
+    if (groups.count > 1) make_group(1, all - groups.first, words_1);
   }
 }
 
-/// The warps that make the gates: each of up to two rows of a group, a unit a lane.
+/// The warps that make the gates, of a group each: of up to twice two rows, a unit a lane.
 template <class Cell, int k_lane, Math math>
-__device__ __forceinline__ void make_gates(const Chain& chain, const Launch& launch,
-                                           const Layout& at, float* memory, int warp, int lane) {
+__device__ __forceinline__ void make_gates(const Chain& chain, const Launch& launch, float* memory,
+                                           int warp, int lane) {
   constexpr Element element = element_of<math, Cell::gates>;
   constexpr int gates = Cell::gates, bytes = is_wide<element> ? 4 : 2, most = 2;
   constexpr int stride = parts_stride(gates);
   const std::uint32_t tag = *tag_at(memory);
-  const int blocks = cluster_blocks(), rank = cluster_rank();
+  const int blocks = cluster_blocks(), rank = cluster_rank(), all = chain.rows;
   const int first = rank * unit_cap, unit = first + lane % unit_cap;
-  const Groups groups = groups_of(chain.rows);
+  const Groups groups = groups_of(all);
+  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, all);
+  const int warps = gate_warps / groups.count;  // of a group
+  const int group = warp / warps, meeting = meeting_threads(groups);
   const float scale = scale_of<element>(memory, of_h);
   if (chain.above && rank == 0 && warp == 0 && lane == 0)
     store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
   const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
   const std::int64_t gates_step = onward(chain.gates_step), y_step = onward(chain.y_step);
+  const std::int64_t above_row = blocks * (unit_cap / tagged_units);
+  const std::int64_t above_step = onward(all * above_row);
+  const bool below = chain.below;
   const Receivers<element, math> receivers(memory, lane, blocks);
   float bias[gates] = {};
   if (unit < launch.hidden)
@@ -199,81 +215,89 @@ __device__ __forceinline__ void make_gates(const Chain& chain, const Launch& lau
   Unit<Cell, math> units[most];
   const float* given[most] = {};  // of the step to come; null: none
   float next[most][gates] = {};
-  int place[most] = {}, own_parts[most] = {};
-  bool has[most] = {};  // whether the warp has rows of the group
-  const auto ask = [&](int group) {
-    if (!given[group]) return;
+  uint4* above[most] = {};  // the row's word for this block's first unit, or null
+  bool has[most] = {};      // whether the warp has such rows
+  int place[most] = {};
+  const auto ask = [&](int n) {
+    if (!given[n]) return;
 #pragma unroll
-    for (int g = 0; g < gates; ++g) next[group][g] = given[group][g * launch.hidden];
-    given[group] += gates_step;
+    for (int g = 0; g < gates; ++g) next[n][g] = given[n][g * launch.hidden];
+    given[n] += gates_step;
   };
 #pragma unroll
-  for (int group = 0; group < most; ++group) {
-    if (group >= groups.count) continue;
-    const int rows = groups.rows(group, chain.rows);
-    // Warps that the first group leaves over take the second's first rows.
-    const int pair = group == 0 ? warp : (warp + gate_warps - warps_for(groups.first)) % gate_warps;
-    if (pair >= warps_for(rows)) continue;
-    has[group] = true;
-    Unit<Cell, math>& own = units[group];
-    own.begin(chain, launch, (groups.begin(group) + 2 * pair) * unit_cap + lane, first);
-    place[group] = int(sizeof(float)) * (at.hidden + group * at.group) +
-                   ((own.row - groups.begin(group)) * vector_stride(k_lane) + first) * bytes;
-    own_parts[group] = own.row * stride + own.unit * group_stride;
+  for (int n = 0; n < most; ++n) {
+    const int row = 2 * (warp % warps + n * warps);  // of the group
+    has[n] = row < groups.rows(group, all);
+    if (!has[n]) continue;
+    Unit<Cell, math>& own = units[n];
+    own.begin(chain, launch, (groups.begin(group) + row) * unit_cap + lane, first);
+    place[n] = int(sizeof(float)) * (at.hidden + group * at.group) +
+               ((row + lane / unit_cap) * vector_stride(k_lane) + first) * bytes;
+    const std::int64_t now = chain.reverse ? launch.steps - 1 : 0;
     if (chain.gates && own.real)
-      given[group] = chain.gates + (chain.reverse ? launch.steps - 1 : 0) * chain.gates_step +
-                     own.row * chain.gates_row + unit;
-    ask(group);
+      given[n] = chain.gates + now * chain.gates_step + own.row * chain.gates_row + unit;
+    if (chain.above)
+      above[n] = static_cast<uint4*>(chain.above) + 1 + (now * all + own.row) * above_row +
+                 rank * (unit_cap / tagged_units);
+    ask(n);
   }
+  const auto sum = [&](int parts, int n, int g) {
+    return sum_of_warps(memory + parts + units[n].row * stride +
+                        (g * unit_cap + units[n].unit) * group_stride);
+  };
 
-  const auto make_group = [&](int group, int odd, int step) {
-    Unit<Cell, math>& own = units[group];
-    const int meeting = group * 2 + odd;
-    float x[gates], a[gates];
+  for (int step = 0; step < launch.steps; ++step) {
+    const int odd = step & 1;
+    float x[most][gates];
 #pragma unroll
-    for (int g = 0; g < gates; ++g) x[g] = next[group][g] + bias[g];
-    if (chain.below) {
-      meet(inputs_ready + meeting, meeting_threads);
-      if (own.there)
+    for (int n = 0; n < most; ++n)
 #pragma unroll
-        for (int g = 0; g < gates; ++g)
-          x[g] = bias[g] + sum_of_warps(memory + at.below_parts + odd * chain.rows * stride +
-                                        own_parts[group] + g * unit_cap * group_stride);
+      for (int g = 0; g < gates; ++g) x[n][g] = next[n][g] + bias[g];
+    if (below) {
+      meet(inputs_ready + group * 2 + odd, meeting);
+#pragma unroll
+      for (int n = 0; n < most; ++n)
+        if (units[n].there)
+#pragma unroll
+          for (int g = 0; g < gates; ++g) x[n][g] += sum(at.below_parts + odd * all * stride, n, g);
       // Nobody waits for the last two.
-      if (step + 2 < launch.steps) arrive(inputs_read + meeting, meeting_threads);
+      if (step + 2 < launch.steps) arrive(inputs_read + group * 2 + odd, meeting);
     }
-    meet(hidden_ready + group, meeting_threads);
-    if (!has[group]) return;
-    if (own.there) {
+    meet(hidden_ready + group, meeting);
+#pragma unroll
+    for (int n = 0; n < most; ++n) {
+      Unit<Cell, math>& own = units[n];
+      if (!own.there) continue;
+      float a[gates];
 #pragma unroll
       for (int g = 0; g < gates; ++g) {
-        a[g] =
-            sum_of_warps(memory + at.hidden_parts + own_parts[group] + g * unit_cap * group_stride);
+        a[g] = sum(at.hidden_parts, n, g);
         if (!Cell::adds_products(g)) a[g] += own.apart;
       }
-      update_quickly<Cell, math>(x, a, own.h, own.c, launch.activation);
+      update_quickly<Cell, math>(x[n], a, own.h, own.c, launch.activation);
       if (!own.real) own.h = 0;  // not NaN, where an input is infinite
     }
     if (step < launch.steps - 1)
-      receivers.send(own.h, scale, own.there, place[group] + odd * int(sizeof(float)) * at.vectors,
-                     meeting * int(sizeof(std::uint64_t)), lane);
-    if (chain.above) {
-      const int now = chain.reverse ? launch.steps - 1 - step : step;
-      receivers.send_above(own.h, scale, own.there,
-                           static_cast<uint4*>(chain.above) + 1 +
-                               ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
-                                   (unit_cap / tagged_units),
-                           tag, lane);
+#pragma unroll
+      for (int n = 0; n < most; ++n)
+        if (has[n])
+          receivers.send(units[n].h, scale, units[n].there,
+                         place[n] + odd * int(sizeof(float)) * at.vectors,
+                         (group * 2 + odd) * int(sizeof(std::uint64_t)), lane);
+#pragma unroll
+    for (int n = 0; n < most; ++n) {
+      if (!has[n]) continue;
+      Unit<Cell, math>& own = units[n];
+      if (above[n]) {
+        receivers.send_above(own.h, scale, own.there, above[n], tag, lane);
+        above[n] += above_step;
+      }
+      if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += y_step;
+      if (step + 1 < launch.steps) ask(n);
     }
-    if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += y_step;
-    if (step + 1 < launch.steps) ask(group);
-  };
-  for (int step = 0; step < launch.steps; ++step)
+  }
 #pragma unroll
-    for (int group = 0; group < most; ++group)
-      if (group < groups.count) make_group(group, step & 1, step);
-#pragma unroll
-  for (int group = 0; group < most; ++group) units[group].end(chain, launch, first);
+  for (int n = 0; n < most; ++n) units[n].end(chain, launch, first);
   // Every block has read it: those of this cluster before its barrier, and those of the layers
   // below before they wrote the words that the last step needed.
   jitter();
@@ -288,15 +312,14 @@ __global__ void __launch_bounds__(wavefront_threads, 1)
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   constexpr Element element = element_of<math, Cell::gates>;
   RNNBENCH_DYNAMIC_SHARED(memory);
-  // h is whole: of each group, in an even or odd step.
-  auto* const whole = reinterpret_cast<std::uint64_t*>(memory);
   const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap;
   const int thread = int(threadIdx.x);
   // In shared memory: in registers it would take those of the weights.
   RNNBENCH_SHARED(Chain, chain);
   if (thread == 0) {
     chain = launch.chains[blockIdx.x / blocks];
-    for (int k = 0; k < barriers; ++k) barrier_init(&whole[k], 1);
+    for (int k = 0; k < barriers; ++k)
+      barrier_init(reinterpret_cast<std::uint64_t*>(memory) + k, 1);
     barriers_ready();
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
     // Before the barrier of the cluster, after which a block may end and hand it on.
@@ -312,12 +335,12 @@ __global__ void __launch_bounds__(wavefront_threads, 1)
   __syncthreads();
   cluster_arrive_and_wait();
   if (thread < half_threads)
-    multiply_hidden<Cell, k_lane, math>(chain, launch, at, memory, whole, thread);
+    multiply_hidden<Cell, k_lane, math>(chain, launch, memory, thread);
   else if (thread >= 2 * half_threads)
-    make_gates<Cell, k_lane, math>(chain, launch, at, memory, thread / 32 - 2 * half_warps,
+    make_gates<Cell, k_lane, math>(chain, launch, memory, thread / 32 - 2 * half_warps,
                                    thread % 32);
   else if (chain.below)
-    multiply_inputs<Cell, k_lane, math>(chain, launch, at, memory, thread - half_threads);
+    multiply_inputs<Cell, k_lane, math>(chain, launch, memory, thread - half_threads);
 #endif
 }
 
