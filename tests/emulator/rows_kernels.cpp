@@ -21,7 +21,7 @@ RowsFunction function(const RowsShape& shape, std::index_sequence<i...>) {
 }
 template <Math math>
 RowsFunction function(const RowsShape& shape) {
-  return function<math>(shape, std::make_index_sequence<rows_shapes.size()>());
+  return function<math>(shape, std::make_index_sequence<rows_shapes_of(math).size()>());
 }
 
 }  // namespace

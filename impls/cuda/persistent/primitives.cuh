@@ -27,6 +27,14 @@ __device__ __forceinline__ std::uint64_t nanoseconds() {
   return now;
 }
 
+/// threadIdx.x read again each time: what follows from it is worked out anew in each step instead
+/// of holding registers.
+__device__ __forceinline__ int thread_anew() {
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+}
+
 __device__ __forceinline__ unsigned clock_now() {
   unsigned now;
   asm volatile("mov.u32 %0, %%clock;" : "=r"(now));

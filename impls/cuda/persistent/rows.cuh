@@ -116,44 +116,54 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   __syncthreads();
   const unsigned published = *count_before;
 
-  // What this thread updates. Units beyond H are owned but not real: their h stays 0, and the
-  // first of them has readers where H is odd.
-  const int row = thread / shape.units, unit = first_unit + thread % shape.units;
-  const bool owned = thread < items && row < rows, real = owned && unit < hidden;
+  // What a thread updates, worked out anew each time. Units beyond H are owned but not real: their
+  // h stays 0, and the first of them has readers where H is odd.
+  struct Item {
+    int row, unit;
+    bool owned, real;
+  };
+  const auto item = [&](int thread) {
+    Item it;
+    it.row = thread / shape.units, it.unit = first_unit + thread % shape.units;
+    it.owned = thread < items && it.row < rows;
+    it.real = it.owned && it.unit < hidden;
+    return it;
+  };
   const int padded = hidden + hidden % 2;
   char* const words = static_cast<char*>(job.exchange) + RowsShape::header_bytes;
-  const bool publishes = owned && unit < padded;
-  const auto publish = [&](float h, unsigned tag) {
+  const auto word_of = [&](const Item& it, unsigned tag) {
+    return words + (tag & 1) * shape.buffer_bytes() +
+           (it.row * shape.width + it.unit) * RowsShape::word_bytes;
+  };
+  const auto publish = [&](float h, char* to, unsigned tag) {
     const float value = rounds ? to_f32(from_f32<T>(h)) : h;
-    if (publishes)
-      store_short_word(words + (tag & 1) * shape.buffer_bytes() +
-                           (row * shape.width + unit) * RowsShape::word_bytes,
-                       __float_as_uint(value) | std::uint64_t{tag} << 32);
+    store_short_word(to, __float_as_uint(value) | std::uint64_t{tag} << 32);
+  };
+  /// Of W_ih x, or of y.
+  const auto place_in = [&](const Item& it, int step, std::int64_t of_step, std::int64_t of_row) {
+    return (job.reverse ? steps - 1 - step : step) * of_step + it.row * of_row + it.unit;
   };
   float h = 0, c = 0, x[gates] = {};
-  if (real) {
-    const std::int64_t place = std::int64_t{row} * hidden + unit;
-    h = load<math>(job.h_0, place);
-    if constexpr (Cell::has_c) c = load<math>(job.c_0, place);
-  }
-  publish(h, published + 1);
-
-  // Where input products come from and y goes to, step after step.
-  const std::int64_t begin = job.reverse ? steps - 1 : 0;
-  const std::int64_t x_step = job.reverse ? -job.gates_step : job.gates_step;
-  const float* x_from = job.gates + begin * job.gates_step + row * job.gates_row + unit;
-  T* y_to = static_cast<T*>(job.y) + begin * job.y_step + row * job.y_row + unit;
-  const auto take_inputs = [&](int step) {
-    if (real)
+  const auto take_inputs = [&](const Item& it, int step) {
+    const float* const from = job.gates + place_in(it, step, job.gates_step, job.gates_row);
+    const std::int64_t later = steps_ahead * (job.reverse ? -job.gates_step : job.gates_step);
 #pragma unroll
-      for (int g = 0; g < gates; ++g) {
-        x[g] = __ldcs(x_from + g * hidden);
-        // A step may be shorter than the way to device memory and back.
-        if (step + steps_ahead < steps) fetch_to_l2(x_from + g * hidden + steps_ahead * x_step);
-      }
-    x_from += x_step;
+    for (int g = 0; g < gates; ++g) {
+      x[g] = __ldcs(from + g * hidden);
+      // A step may be shorter than the way to device memory and back.
+      if (step + steps_ahead < steps) fetch_to_l2(from + g * hidden + later);
+    }
   };
-  take_inputs(0);
+  {
+    const Item it = item(thread);
+    if (it.real) {
+      const std::int64_t place = std::int64_t{it.row} * hidden + it.unit;
+      h = load<math>(job.h_0, place);
+      if constexpr (Cell::has_c) c = load<math>(job.c_0, place);
+    }
+    if (it.owned && it.unit < padded) publish(h, word_of(it, published + 1), published + 1);
+    if (it.real) take_inputs(it, 0);
+  }
 
   // Blocks deal slices of k out from different warps on, so that they do not all ask for the same
   // words first.
@@ -197,16 +207,16 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   }
   keep_some<count, lanes>(place, lane, groups, [](int mine, int, int) { return mine; });
 
-  // Words of h that this lane looks at: two and two, 64 apart.
-  const char* const looks_at = words + (first_k + 2 * lane) * RowsShape::word_bytes;
-  const int left = padded - first_k - 2 * lane;
-  const auto wanted = [&](int b, int i) { return b < rows && 64 * i < left; };
   unsigned mark = clock_now();
 
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     const unsigned tag = published + 1 + unsigned(step);
-    const char* const from = looks_at + (tag & 1) * shape.buffer_bytes();
+    // Words of h that this lane looks at: two and two, 64 apart.
+    const int own = 2 * (thread_anew() % 32), left = padded - first_k - own;
+    const char* const from =
+        words + (tag & 1) * shape.buffer_bytes() + (first_k + own) * RowsShape::word_bytes;
+    const auto wanted = [&](int b, int i) { return b < rows && 64 * i < left; };
     std::uint64_t pair[batch][pairs][2];
 #pragma unroll
     for (int b = 0; b < batch; ++b)
@@ -240,7 +250,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     for (int b = 0; b < batch; ++b)
 #pragma unroll
       for (int i = 0; i < pairs; ++i)
-        *reinterpret_cast<float2*>(hidden_of_warp + b * slice + i * 64 + 2 * lane) = {
+        *reinterpret_cast<float2*>(hidden_of_warp + b * slice + i * 64 + own) = {
             __uint_as_float(unsigned(pair[b][i][0])), __uint_as_float(unsigned(pair[b][i][1]))};
     __syncwarp();
 
@@ -288,16 +298,20 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
 #pragma unroll
     for (int i = 0; i < kept; ++i) partial[place[i]] = sums[0][i];
 
+    const bool last = step + 1 == steps;
+    const int anew = thread_anew();
+    const Item it = item(anew);
+    char* const to = word_of(it, tag + 1);
+    const bool publishes = it.owned && it.unit < padded && !last;
     float in[gates], a[gates];
 #pragma unroll
-    for (int g = 0; g < gates; ++g) in[g] = x[g] + biases[g * shape.units + thread % shape.units];
-    const float apart = biases[gates * shape.units + thread % shape.units];
+    for (int g = 0; g < gates; ++g) in[g] = x[g] + biases[g * shape.units + anew % shape.units];
+    const float apart = biases[gates * shape.units + anew % shape.units];
     __syncthreads();
     mark = clock_now();
 
-    const bool last = step + 1 == steps;
-    if (owned) {
-      const float4* const of_warps = reinterpret_cast<const float4*>(partial) + thread;
+    if (it.owned) {
+      const float4* const of_warps = reinterpret_cast<const float4*>(partial) + anew;
 #pragma unroll
       for (int g = 0; g < gates; ++g) {
         const float4 low = of_warps[g * items], high = of_warps[(gates + g) * items];
@@ -305,15 +319,15 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
         if (!Cell::adds_products(g)) a[g] += apart;
       }
       update_quickly<Cell>(in, a, h, c, launch.activation);
-      if (!real) h = 0;  // not NaN, where h is infinite
-      if (!last) publish(h, tag + 1);
-      if (real && job.y) *y_to = from_f32<T>(h);
-      y_to += job.reverse ? -job.y_step : job.y_step;
-      if (!last) take_inputs(step + 1);
+      if (!it.real) h = 0;  // not NaN, where h is infinite
+      if (publishes) publish(h, to, tag + 1);
+      if (it.real && job.y)
+        static_cast<T*>(job.y)[place_in(it, step, job.y_step, job.y_row)] = from_f32<T>(h);
+      if (it.real && !last) take_inputs(it, step + 1);
     }
   }
-  if (real) {
-    const std::int64_t at = std::int64_t{row} * hidden + unit;
+  if (const Item it = item(thread_anew()); it.real) {
+    const std::int64_t at = std::int64_t{it.row} * hidden + it.unit;
     for (void* const to : {job.h_n, job.h_next})
       if (to) store<math>(to, at, h);
     if constexpr (Cell::has_c)

@@ -22,7 +22,7 @@ std::vector<RowsKernel> rows_kernels(std::index_sequence<i...>) {
 }
 template <Math math>
 std::vector<RowsKernel> rows_kernels() {
-  return rows_kernels<math>(std::make_index_sequence<rows_shapes.size()>());
+  return rows_kernels<math>(std::make_index_sequence<rows_shapes_of(math).size()>());
 }
 
 }  // namespace rnnbench::persistent

@@ -40,7 +40,7 @@ bool fits(const RowsShape& shape, const Problem& p, std::int64_t hidden, int row
 /// The narrowest and of these the one for the fewest rows; null where none holds them.
 const RowsShape* shape_for(int units, const Problem& p, std::int64_t hidden, int rows,
                            const DeviceInfo& device) {
-  for (const RowsShape& shape : rows_shapes)
+  for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
     if (shape.units == units && fits(shape, p, hidden, rows, device)) return &shape;
   return nullptr;
 }
@@ -55,7 +55,7 @@ std::vector<int> all_units() {
 
 std::int64_t most_hidden(const Problem& p, const DeviceInfo& device) {
   std::int64_t most = 0;
-  for (const RowsShape& shape : rows_shapes)
+  for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
     for (std::int64_t hidden = shape.width; hidden > most; --hidden)
       if (fits(shape, p, hidden, 1, device)) most = hidden;
   return most;
@@ -64,7 +64,7 @@ std::int64_t most_hidden(const Problem& p, const DeviceInfo& device) {
 /// Of a slice.
 int most_rows_held(const Problem& p, const DeviceInfo& device) {
   int most = 0;
-  for (const RowsShape& shape : rows_shapes)
+  for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
     if (fits(shape, p, p.hidden, 1, device)) most = std::max(most, shape.rows);
   return most;
 }

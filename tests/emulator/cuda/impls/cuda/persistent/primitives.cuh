@@ -12,6 +12,7 @@ using emulator::meet;
 using emulator::nanoseconds;
 using emulator::phase_ended;
 
+inline int thread_anew() { return int(threadIdx.x); }
 inline unsigned clock_now() { return unsigned(nanoseconds()); }
 
 #define RNNBENCH_DYNAMIC_SHARED(name) \
