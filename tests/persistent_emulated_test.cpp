@@ -1,5 +1,5 @@
-// The source of the persistent cluster and solo kernels on an emulated GPU, against a plain loop,
-// under many schedules. See emulator/gpu.hpp for what is emulated.
+// The source of the persistent cluster, solo and rows kernels on an emulated GPU, against a plain
+// loop, under many schedules. See emulator/gpu.hpp for what is emulated.
 #include <gtest/gtest.h>
 
 #include <algorithm>
