@@ -22,7 +22,7 @@ constexpr double shared_clock = 128;  // bytes
 /// Launches of a layer one after another: this is for few rows.
 constexpr int most_turns = 4;
 
-constexpr int whole_kb(double bytes) { return int(bytes / 1024 + 0.5); }
+std::int64_t whole_kb(double bytes) { return std::llround(bytes / 1024); }
 
 double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
 
