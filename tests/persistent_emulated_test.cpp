@@ -1,5 +1,5 @@
-// The source of the persistent cluster and solo kernels on an emulated GPU, against a plain loop,
-// under many schedules. See emulator/gpu.hpp for what is emulated.
+// The source of the persistent cluster, solo and rows kernels on an emulated GPU, against a plain
+// loop, under many schedules. See emulator/gpu.hpp for what is emulated.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -146,6 +146,40 @@ TEST_F(PersistentEmulatedKernel, SoloAgreesWithAPlainLoop) {
       }
 }
 
+/// The rows kernel on several blocks: every cell and format, rows that a slice has room for and
+/// does not have, H odd and even, slices and directions side by side.
+TEST_F(PersistentEmulatedKernel, RowsAgreesWithAPlainLoop) {
+  const int hidden[] = {33, 7, 20, 41, 8, 61}, rows[] = {1, 2, 3, 4, 5, 1},
+            slices[] = {1, 1, 1, 1, 2, 1}, steps[] = {5, 1, 2, 3, 4, 6};
+  unsigned n = 0;
+  for (const Cell cell : {Cell::rnn_tanh, Cell::rnn_relu, Cell::gru, Cell::lstm})
+    for (const Math math : {Math::f32, Math::tf32, Math::f16, Math::bf16})
+      for (int k = n % 2; k < 6; k += 2, ++n) {
+        Case what{.cell = cell, .math = math, .form = Form::rows};
+        what.hidden = hidden[(k + n / 5) % 6], what.rows = rows[k], what.slices = slices[k];
+        what.steps = steps[n * 5 / 3 % 6], what.parts = 1 + n % 4 / 3;
+        what.reverse = n % 2, what.biases = n % 5 != 3, what.stateful = n % 4 != 2;
+        check(what,
+              {{emulator::all_kinds[n % 6], n}, {emulator::all_kinds[(n / 6 + 1) % 6], n + 1}});
+      }
+}
+
+/// Its other shapes: weights in shared memory, units three of a lane.
+TEST_F(PersistentEmulatedKernel, RowsOfEveryShapeAgree) {
+  unsigned n = 0;
+  for (const Cell cell : {Cell::rnn_relu, Cell::gru, Cell::lstm})
+    for (const int units : {8, 12, 16})
+      for (const int rows : {1, 2, 4}) {
+        if (cell == Cell::rnn_relu && units == 12) continue;
+        if ((cell == Cell::lstm && units == 16) || (cell == Cell::gru && units == 16 && rows == 4))
+          continue;
+        Case what{.cell = cell, .form = Form::rows, .rows = rows, .hidden = 25, .units = units};
+        if (units == 8) what.hidden = 514;
+        what.steps = 2;
+        check(what, {{emulator::all_kinds[n++ % 6], n}});
+      }
+}
+
 TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   std::vector<Schedule> schedules;
   for (const Schedule::Kind kind : emulator::all_kinds)
@@ -156,6 +190,8 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
         schedules);
   check({.form = Form::solo, .rows = 1, .hidden = 100, .steps = 7}, schedules);
   check({.cell = Cell::lstm, .form = Form::solo, .rows = 3, .hidden = 40, .steps = 6}, schedules);
+  check({.form = Form::rows, .rows = 1, .hidden = 33, .steps = 7}, schedules);
+  check({.cell = Cell::lstm, .form = Form::rows, .rows = 3, .hidden = 20, .steps = 6}, schedules);
 }
 
 /// Whole and broken tiles, and sizes of values far from 1.

@@ -36,7 +36,13 @@ class GpuPersistent : public Gpu {
       all.push_back({.more = {{"config", plan.config()}}});
       const std::string form = plan.config().substr(0, plan.config().rfind('s') + 1);
       for (const int slices : {1, 2, 3}) try {
-          const std::string config = form + std::to_string(slices);
+          std::string config = form;
+          if (plan.form == persistent::Form::rows) {  // which is for as many rows as these have
+            const int rows = persistent::rows_of(p.batch, slices, 0);
+            config = "rows-u" + std::to_string(plan.shape.units) + "-r" +
+                     std::to_string(rows < 3 ? rows : 4) + "-s";
+          }
+          config += std::to_string(slices);
           if (slices != plan.slices) (void)persistent::plan_named(config, p, info);
           if (slices != plan.slices) all.push_back({.more = {{"config", config}}});
         } catch (const UsageError&) {  // it does not fit

@@ -6,6 +6,7 @@
 #include "harness/error.hpp"
 #include "impls/cuda/persistent/grid_plan.hpp"
 #include "impls/cuda/persistent/plan.hpp"
+#include "impls/cuda/persistent/rows_plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 #include "impls/cuda/persistent/solo_plan.hpp"
 #include "tests/h200.hpp"
@@ -20,14 +21,22 @@ TEST(PersistentPlan, RefusesWhatTheChipDoesNotHold) {
   EXPECT_EQ(refusal(parse_id("gru_b1_t5_i8_h256_l1_f32"), device), std::nullopt);
   EXPECT_EQ(refusal(parse_id("gru_b1_t5_i8_h257_l1_f32"), device), std::nullopt);
   EXPECT_EQ(refusal(parse_id("gru_b32_t5_i8_h2048_l1_f16"), device), std::nullopt);
-  const auto wide = refusal(parse_id("gru_b1_t5_i8_h2048_l1_f32"), device);
+  EXPECT_EQ(refusal(parse_id("gru_b8_t5_i8_h2048_l1_f32"), device), std::nullopt);
+  const auto wide = refusal(parse_id("gru_b1_t5_i8_h2049_l1_f32"), device);
   ASSERT_TRUE(wide);
   for (const char* words :
-       {"one block holds the weights of up to 128 hidden units, not of 2048",
-        "up to 256 hidden units, not of 2048", "W_hh of 2048 hidden units takes 49152 KB in f32",
-        "132 SMs hold 27648 KB of it, of 1536 units"})
+       {"one block holds the weights of up to 128 hidden units, not of 2049",
+        "up to 256 hidden units, not of 2049", "W_hh of 2049 hidden units takes 49200 KB in f32",
+        "132 SMs hold 27648 KB of it, of 1536 units",
+        "for few rows of the batch, 132 SMs hold 49152 KB of weights in f32, of 2048 hidden units, "
+        "not 49200 KB of 2049"})
     EXPECT_NE(wide->find(words), std::string::npos) << *wide;
-  EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h2048_l1_f32"), device).empty());
+  EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h2049_l1_f32"), device).empty());
+  const auto many = refusal(parse_id("gru_b9_t5_i8_h2048_l1_f32"), device);
+  ASSERT_TRUE(many);
+  EXPECT_NE(many->find("9 rows of the batch take more than 4 launches, of up to 2 rows"),
+            std::string::npos)
+      << *many;
   const auto wider = refusal(parse_id("rnn_tanh_b1_t5_i8_h100000_l1_bf16"), device);
   ASSERT_TRUE(wider);
   EXPECT_NE(wider->find("of 2048 units"), std::string::npos) << *wider;
@@ -39,7 +48,8 @@ TEST(PersistentPlan, OlderDevicesHaveNoClusters) {
   const auto all = plans(parse_id("gru_b1_t5_i8_h64_l1_f32"), device);
   ASSERT_FALSE(all.empty());
   for (const Plan& plan : all)
-    EXPECT_TRUE(plan.form == Form::grid || plan.form == Form::solo) << plan.config();
+    EXPECT_TRUE(plan.form == Form::grid || plan.form == Form::solo || plan.form == Form::rows)
+        << plan.config();
   EXPECT_EQ(solo_plans(parse_id("gru_b1_t5_i8_h64_l1_f32"), device).size(), 1U);
   EXPECT_FALSE(plans(parse_id("lstm_b16_t5_i8_h1024_l1_f16"), device).empty());
   device.cc = 75;
@@ -61,7 +71,7 @@ TEST(PersistentPlan, EveryClusterPlanHoldsItsProblem) {
             const auto all = plans(p, device);
             ASSERT_FALSE(all.empty()) << id;
             for (const Plan& plan : all) {
-              if (plan.form == Form::grid || plan.form == Form::solo) continue;
+              if (plan.form != Form::wavefront && plan.form != Form::hoisted) continue;
               SCOPED_TRACE(id + " " + plan.config());
               EXPECT_GE(plan.cluster * unit_cap, hidden);
               EXPECT_LE(plan.cluster, 16);
@@ -115,6 +125,88 @@ TEST(PersistentPlan, EveryGridPlanHoldsItsProblem) {
             EXPECT_EQ(plan_named(plan.config(), p, device).total_s, plan.total_s);
           }
         }
+}
+
+TEST(PersistentPlan, EveryRowsPlanHoldsItsProblem) {
+  const DeviceInfo device = h200();
+  for (const char* cell : {"rnn_relu", "gru", "gru-bi", "lstm"})
+    for (const char* dtype : {"_f32", "_tf32", "_f16", "_bf16"})
+      for (const int hidden : {1, 17, 257, 512, 513, 1000, 1024, 1100, 1536, 1537, 2048, 2049})
+        for (const int batch : {1, 2, 3, 4, 5, 9, 40}) {
+          const auto id = std::string(cell) + "_b" + std::to_string(batch) + "_t9_i5_h" +
+                          std::to_string(hidden) + "_l2" + dtype;
+          const Problem p = parse_id(id);
+          const auto all = rows_plans(p, device);
+          EXPECT_EQ(all.empty(), rows_refusal(p, device).has_value()) << id;
+          const bool holds =
+              hidden <= (gates(p.cell) == 4 ? 1536 : 2048) && batch * p.directions <= 4;
+          EXPECT_TRUE(!all.empty() || !holds) << id;
+          for (const Plan& plan : all) {
+            SCOPED_TRACE(id + " " + plan.config());
+            const RowsShape& shape = plan.shape;
+            EXPECT_EQ(plan.config(), "rows-u" + std::to_string(shape.units) + "-r" +
+                                         std::to_string(shape.rows) + "-s" +
+                                         std::to_string(plan.slices));
+            EXPECT_EQ(shape.gates, gates(p.cell));
+            EXPECT_GE(shape.width, hidden);
+            EXPECT_GE(shape.rows, plan.rows);
+            EXPECT_LT(shape.rows, 2 * plan.rows);
+            EXPECT_EQ(plan.rows, rows_of(batch, plan.slices, 0));
+            EXPECT_GE(plan.blocks * shape.units, hidden + hidden % 2);
+            EXPECT_GE(plan.at_once, 1);
+            EXPECT_LE(plan.at_once * plan.blocks, device.units);
+            EXPECT_LE(plan.at_once, most_grid_groups);
+            EXPECT_LE(plan.turns(p), 4);
+            EXPECT_LE(double(shape.shared_bytes()), shared_bytes);
+            EXPECT_GT(plan.total_s, double(p.seq * p.layers * plan.turns(p)) * plan.step_s);
+            EXPECT_EQ(plan_named(plan.config(), p, device).total_s, plan.total_s);
+          }
+        }
+}
+
+/// What threads hold is all of the rows of W_hh that a block has, once.
+TEST(PersistentPlan, RowsShapesCoverTheirUnits) {
+  for (const RowsShape& shape : rows_shapes) {
+    SCOPED_TRACE(std::to_string(shape.gates) + " gates, " + std::to_string(shape.units) +
+                 " units, width " + std::to_string(shape.width));
+    EXPECT_EQ(RowsShape::from_code(shape.code()), shape);
+    EXPECT_EQ(shape.all_pieces() * 4 * RowsShape::threads, shape.gates * shape.units * shape.width);
+    EXPECT_EQ(shape.groups() * shape.lanes(), 32);
+    EXPECT_EQ(shape.units % shape.groups(), 0);
+    EXPECT_EQ(shape.slice() % 64, 0);
+    EXPECT_EQ(shape.slice() % (4 * shape.lanes()), 0);
+    EXPECT_LE(shape.items(), RowsShape::threads);
+    EXPECT_LE(double(shape.shared_bytes()), shared_bytes);
+    EXPECT_EQ(shape.at_waits() % 2, 0);
+    EXPECT_EQ(shape.at_partials() % 4, 0);
+    EXPECT_EQ(shape.exchange_bytes() % 128, 0U);
+    int in_registers = 0;
+    for (int four = 0; four < shape.fours(); ++four) in_registers += shape.registers_of(four);
+    EXPECT_EQ(in_registers, shape.pieces);
+    for (const RowsShape& other : rows_shapes)
+      EXPECT_TRUE(&shape == &other || shape.gates != other.gates || shape.units != other.units ||
+                  shape.width != other.width || shape.rows != other.rows);
+  }
+}
+
+/// What rows is for: few rows of layers that neither a block nor a cluster holds, where tensor
+/// cores would make eight.
+TEST(PersistentPlan, FewRowsAreNotPaddedToEight) {
+  const DeviceInfo device = h200();
+  const auto best = [&](const char* id) { return plans(parse_id(id), device).front().config(); };
+  EXPECT_EQ(best("gru_b1_t256_i1024_h1024_l1_f32"), "rows-u8-r1-s1");
+  EXPECT_EQ(best("gru_b1_t256_i1024_h1024_l1_tf32"), "rows-u8-r1-s1");
+  EXPECT_EQ(best("lstm_b2_t256_i1024_h1024_l1_f32"), "rows-u8-r2-s1");
+  EXPECT_EQ(best("gru_b4_t256_i1024_h1024_l1_f32"), "rows-u8-r4-s1");
+  EXPECT_EQ(best("gru_b2_t256_i512_h512_l1_f32"), "rows-u8-r1-s2");
+  EXPECT_EQ(best("gru_b1_t256_i1536_h1536_l1_f32"), "rows-u12-r1-s1");
+  EXPECT_EQ(best("gru_b2_t256_i2048_h2048_l1_f32"), "rows-u16-r2-s1");
+  EXPECT_EQ(plans(parse_id("gru_b16_t256_i1024_h1024_l1_f32"), device).front().form, Form::grid);
+  EXPECT_EQ(plans(parse_id("gru_b1_t256_i256_h256_l1_f32"), device).front().form, Form::hoisted);
+  EXPECT_EQ(plans(parse_id("gru-bi_b1_t256_i512_h512_l1_f32"), device)
+                .front()
+                .turns(parse_id("gru-bi_b1_t256_i512_h512_l1_f32")),
+            1);
 }
 
 TEST(PersistentPlan, EverySoloPlanHoldsItsProblem) {
@@ -233,7 +325,7 @@ TEST(PersistentPlan, FillsTheChipWithSlices) {
     const Plan plan = plans(parse_id(id), device).front();
     return plan.config() + " of " + std::to_string(plan.blocks) + " blocks";
   };
-  EXPECT_EQ(best("gru_b1_t256_i1024_h1024_l1_f16"), "grid-u8-b8-s1 of 128 blocks");
+  EXPECT_EQ(best("gru_b1_t256_i1024_h1024_l1_f16"), "rows-u8-r1-s1 of 128 blocks");
   EXPECT_EQ(best("gru_b16_t256_i1024_h1024_l1_f16"), "grid-u16-b8-s2 of 64 blocks");
   EXPECT_EQ(best("lstm_b16_t256_i1024_h1024_l1_bf16"), "grid-u16-b8-s2 of 64 blocks");
   EXPECT_EQ(best("gru_b64_t256_i1024_h1024_l1_f16"), "grid-u16-b32-s2 of 64 blocks");

@@ -52,7 +52,11 @@ TEST_F(GpuPersistent, TheGridAgreesWhereItFillsTheChip) {
         "lstm_b16_t4_i64_h1024_l1_f32", "gru_b16_t4_i64_h1024_l2_tf32",
         "gru_b64_t3_i64_h1024_l1_bf16", "lstm_b64_t4_i64_h512_l1_f16",
         "gru_b32_t3_i64_h2048_l1_f16", "gru-bi_b70_t3_i16_h1000_l1_tf32",
-        "lstm_b100_t2_i16_h1500_l1_bf16", "rnn_relu_b40_t4_i64_h2000_l1_f32"}) {
+        "lstm_b100_t2_i16_h1500_l1_bf16", "rnn_relu_b40_t4_i64_h2000_l1_f32",
+        "gru_b1_t5_i64_h2048_l1_f32", "gru_b3_t5_i64_h2048_l1_f32", "gru_b4_t5_i64_h1536_l1_f32",
+        "lstm_b2_t4_i64_h1536_l1_f32", "lstm_b4_t4_i64_h1024_l2_f32",
+        "rnn_tanh_b3_t9_i8_h2047_l1_f32", "gru-bi_b2_t5_i64_h512_l1_f16",
+        "gru-bi_b1_t5_i64_h1024_l2_bf16"}) {
     const Problem p = parse_id(text);
     for (const auto& plan : persistent::plans(p, info)) {
       SCOPED_TRACE(plan.config());
@@ -69,7 +73,8 @@ TEST_F(GpuPersistent, AgreesOverLongSequences) {
         "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b1_t4096_i256_h256_l1_f32",
         "lstm_b3_t1000_i64_h100_l3_f16", "rnn_tanh_b8_t256_i1024_h256_l1_f32_head128-every",
         "gru_b2_t2000_i16_h300_l1_f32", "lstm_b3_t500_i16_h400_l1_f16",
-        "gru_b128_t256_i128_h128_l1_f32", "lstm_b150_t200_i64_h128_l1_f32_stateful"}) {
+        "gru_b1_t3000_i16_h1024_l1_f32", "gru_b128_t256_i128_h128_l1_f32",
+        "lstm_b150_t200_i64_h128_l1_f32_stateful"}) {
     const Problem p = parse_id(text);
     for (const Options& options : ways(p)) {
       SCOPED_TRACE(options.more.at("config"));
@@ -85,7 +90,8 @@ TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
   for (const char* text : {"gru_b10_t64_i128_h256_l6_f32", "lstm_b7_t33_i40_h72_l3_f16",
                            "gru-bi_b9_t20_i33_h200_l2_f32", "gru-bi_b150_t30_i16_h120_l1_f32",
                            "gru_b20_t30_i33_h300_l2_f32", "lstm-bi_b37_t20_i33_h400_l2_f16",
-                           "gru_b64_t20_i64_h1024_l1_bf16"}) {
+                           "gru_b64_t20_i64_h1024_l1_bf16", "gru_b1_t33_i64_h1024_l2_f32",
+                           "lstm-bi_b3_t7_i16_h512_l2_f32", "gru_b2_t20_i64_h2048_l1_f32"}) {
     const Problem p = with_all_outputs(parse_id(text));
     for (const Options& options : ways(p)) {
       SCOPED_TRACE(std::string(text) + " " + options.more.at("config"));
@@ -114,7 +120,8 @@ TEST_F(GpuPersistent, ProductsOfPartsAreAsGoodAsF32) {
                            "rnn_tanh_b8_t256_i256_h256_l1_f32", "gru_b1_t256_i256_h256_l1_f32",
                            "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b128_t256_i128_h128_l1_f32",
                            "gru_b10_t100_i64_h512_l1_f32", "lstm_b9_t50_i64_h700_l1_f32",
-                           "rnn_tanh_b16_t50_i64_h1024_l1_f32"}) {
+                           "rnn_tanh_b16_t50_i64_h1024_l1_f32", "gru_b1_t100_i64_h1024_l1_f32",
+                           "lstm_b2_t50_i64_h1024_l1_f32"}) {
     const Problem p = with_all_outputs(parse_id(text));
     const auto inputs = random_inputs(p, random);
     const Reference want = reference(p, inputs);
@@ -148,7 +155,10 @@ constexpr const char* odd_shapes[] = {"gru_b3_t4_i5_h7_l1_f32",
                                       "gru_b3_t4_i5_h263_l1_f16",
                                       "lstm_b9_t3_i7_h300_l2_f32_stateful",
                                       "rnn_tanh_b17_t3_i9_h261_l1_bf16_btc",
-                                      "gru-bi_b33_t3_i8_h290_l1_tf32_nobias"};
+                                      "gru-bi_b33_t3_i8_h290_l1_tf32_nobias",
+                                      "gru_b1_t4_i5_h515_l1_f32",
+                                      "lstm_b3_t3_i7_h601_l1_f32_stateful",
+                                      "rnn_tanh_b4_t3_i9_h1025_l1_bf16"};
 
 class GpuPersistentOddShape : public GpuPersistent,
                               public testing::WithParamInterface<const char*> {};

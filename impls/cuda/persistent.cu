@@ -1,9 +1,10 @@
-// Persistent: a whole sequence in one launch, weights on chip. Three strategies: up to 128 hidden
+// Persistent: a whole sequence in one launch, weights on chip. Four strategies: up to 128 hidden
 // units (256 with one gate) each block holds the layer and does a slice of the batch by itself
 // (persistent/solo.cuh); up to 256 h goes from block to block of a cluster through distributed
 // shared memory (persistent/cluster.cuh, and of stacked layers wavefront.cuh); wider layers, and
-// any other, lie on all SMs, and h goes through the L2 (persistent/grid.cuh). persistent/plan.cpp
-// says what is chosen when, by the models there and in persistent/{grid,solo}_plan.cpp.
+// any other, lie on all SMs, and h goes through the L2 (persistent/grid.cuh, and rows.cuh where
+// there are few rows). persistent/plan.cpp says what is chosen when, by the models there and in
+// persistent/{grid,rows,solo}_plan.cpp.
 //
 // What bounds it: the chain of one step after another, each a product of tenths of a microsecond
 // and a hand-over of h; with many rows the tensor cores. f32 is made on the f32 units for few rows,
@@ -19,6 +20,7 @@
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/kernels.hpp"
 #include "impls/cuda/persistent/plan.hpp"
+#include "impls/cuda/persistent/rows_host.cuh"
 #include "impls/cuda/persistent/shape.hpp"
 #include "impls/cuda/persistent/solo_host.cuh"
 
@@ -213,7 +215,11 @@ std::unique_ptr<Kernel> make_persistent(const Problem& p, const Tensors& t,
   const auto make = [&](const Plan& plan) {
     return with_storage(p.dtype, [&](auto type) -> std::unique_ptr<Kernel> {
       using T = decltype(type);
-      if (plan.form == Form::grid) return std::make_unique<persistent::OnGrid<T>>(p, t, plan);
+      if (plan.form == Form::grid || plan.form == Form::rows)
+        return std::make_unique<persistent::OnGrid<T>>(p, t, plan,
+                                                       plan.form == Form::rows
+                                                           ? persistent::rows_function(p, plan)
+                                                           : persistent::grid_function(p, plan));
       if (plan.form == Form::solo) return std::make_unique<persistent::OnSolo<T>>(p, t, plan);
       return std::make_unique<OnClusters<T>>(p, t, plan);
     });

@@ -46,7 +46,7 @@ constexpr int idle_rounds = 2000;  // looks of every waiting thread, until a lau
 void arrive_store(const Pending& store) {
   gpu->idle = 0;
   if (!store.block) {
-    std::memcpy(store.to, store.data.data(), store.data.size());
+    std::memcpy(store.to, store.data.data(), store.bytes);
     if (const auto found = gpu->words.find(store.to); found != gpu->words.end()) {
       wake(found->second);
       gpu->words.erase(found);
@@ -168,7 +168,7 @@ void set_up() {
   for (Warp& warp : m.warps) m.ready.push_back(&warp);
   m.left = m.threads.size();
   block_size = {unsigned(m.grid.threads), 1, 1};
-  grid_size = {unsigned(m.blocks.size()), 1, 1};
+  grid_size = {unsigned(m.blocks.size()) / unsigned(m.grid.groups), unsigned(m.grid.groups), 1};
 }
 
 /// The next warp to run, taken off the list; null where only slow ones could.
@@ -196,7 +196,8 @@ void run_warp(Warp& warp) {
       if (!thread.runnable) continue;
       current = &thread;
       thread_index = thread.index;
-      block_index = {unsigned(thread.block->number), 0, 0};
+      const unsigned block = unsigned(thread.block->number);
+      block_index = {block % grid_size.x, block / grid_size.x, 0};
       thread.fibre.enter();
       current = nullptr;
       if (!gpu->trouble.empty()) return;

@@ -31,6 +31,7 @@ std::string name(const Schedule& schedule);
 
 struct Grid {
   int clusters = 1, blocks = 1, threads = 32;  // blocks of a cluster, threads of a block
+  int groups = 1;                              // that clusters are shared out to: gridDim.y
   std::size_t shared_bytes = 0;                // dynamic, of each block
 };
 
@@ -85,6 +86,9 @@ void store_async(std::uint32_t to, const void* value, std::uint32_t barrier);
 using Word = std::array<std::byte, 16>;
 Word load_relaxed(const void* from);
 void store_relaxed(void* to, const Word& value);
+/// And of 8.
+std::uint64_t load_relaxed_short(const void* from);
+void store_relaxed_short(void* to, std::uint64_t value);
 
 /// cp.async: copies to shared memory, made when they are waited for.
 void copy_async(void* to, const void* from, std::size_t bytes);

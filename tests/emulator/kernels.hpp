@@ -1,7 +1,9 @@
-// The persistent cluster and solo kernels, compiled for the emulator.
+// The persistent cluster, solo and rows kernels, compiled for the emulator.
 #pragma once
 
+#include "impls/cuda/persistent/grid_job.hpp"
 #include "impls/cuda/persistent/job.hpp"
+#include "impls/cuda/persistent/rows_shapes.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 #include "impls/cuda/persistent/solo_job.hpp"
 #include "impls/cuda/persistent/solo_shapes.hpp"
@@ -13,5 +15,8 @@ KernelFunction kernel_of(Math math, int gates, int k_lane, bool stacked, bool fe
 
 using SoloFunction = void (*)(SoloLaunch);
 SoloFunction solo_kernel_of(Math math, const SoloShape& shape, bool one_row);
+
+using RowsFunction = void (*)(GridLaunch);
+RowsFunction rows_kernel_of(Math math, const RowsShape& shape);
 
 }  // namespace rnnbench::persistent

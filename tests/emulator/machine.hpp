@@ -44,7 +44,7 @@ struct Thread {
   const char* operation = "";  // while `lanes`
   int id = 0;                  // meeting's number, or the barrier's parity
   const void* at = nullptr;    // a barrier or word
-  Look looks[16] = {};         // the last ones
+  Look looks[32] = {};         // the last ones
   unsigned looked = 0;
   std::vector<Copy> copies;              // of the group that is open
   std::deque<std::vector<Copy>> groups;  // those that have been closed
@@ -101,6 +101,7 @@ struct Pending {
   bool slow = false;
   Block* block = nullptr;  // null: to device memory
   std::byte* to = nullptr;
+  std::size_t bytes = sizeof(Word);  // of `data`
   Word data{};
   std::byte* barrier = nullptr;
 };

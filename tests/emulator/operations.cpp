@@ -174,12 +174,15 @@ void store_async(std::uint32_t to, const void* value, std::uint32_t barrier) {
   queue(store, to / 16 + std::size_t(store.block->number) * 977);
 }
 
-Word load_relaxed(const void* pointer) {
+namespace {
+
+/// `bytes` bytes there, and nothing behind them.
+Word look_at(const void* pointer, std::size_t bytes) {
   pause_sometimes();
   const auto* const from = static_cast<const std::byte*>(pointer);
   const auto now = [&] {
-    Word word;
-    std::memcpy(word.data(), from, word.size());
+    Word word{};
+    std::memcpy(word.data(), from, bytes);
     return word;
   };
   Word value = now();
@@ -199,12 +202,24 @@ Word load_relaxed(const void* pointer) {
   *look = {from, value};
   return value;
 }
-void store_relaxed(void* to, const Word& value) {
+void store_some(void* to, const void* value, std::size_t bytes) {
   pause_sometimes();
   Pending store;
-  store.to = static_cast<std::byte*>(to), store.data = value;
-  queue(store, reinterpret_cast<std::uintptr_t>(to) / value.size());
+  store.to = static_cast<std::byte*>(to), store.bytes = bytes;
+  std::memcpy(store.data.data(), value, bytes);
+  queue(store, reinterpret_cast<std::uintptr_t>(to) / bytes);
 }
+
+}  // namespace
+
+Word load_relaxed(const void* from) { return look_at(from, sizeof(Word)); }
+void store_relaxed(void* to, const Word& value) { store_some(to, value.data(), value.size()); }
+std::uint64_t load_relaxed_short(const void* from) {
+  std::uint64_t value;
+  std::memcpy(&value, look_at(from, sizeof value).data(), sizeof value);
+  return value;
+}
+void store_relaxed_short(void* to, std::uint64_t value) { store_some(to, &value, sizeof value); }
 
 void copy_async(void* to, const void* from, std::size_t bytes) {
   (void)shared_address(to);

@@ -32,8 +32,15 @@ Plan plan_of(const Case& what) {
   Problem p;
   p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = 16;
   p.hidden = what.hidden;
-  if (what.form == Form::solo) p.dtype = dtype_of(what.math);  // decides how many rows fit
+  if (what.form == Form::solo || what.form == Form::rows)
+    p.dtype = dtype_of(what.math);  // decides how many rows fit
   (what.form == Form::wavefront ? p.layers : p.directions) = what.parts;
+  if (what.form == Form::rows) {
+    const int rows = rows_of(what.rows, what.slices, 0), room = rows < 3 ? rows : 4;
+    return plan_named("rows-u" + std::to_string(what.units) + "-r" + std::to_string(room) + "-s" +
+                          std::to_string(what.slices),
+                      p, h200());
+  }
   for (const Plan& plan : plans(p, h200())) {
     const std::string config = plan.config();
     if (plan.form == what.form)
@@ -43,16 +50,28 @@ Plan plan_of(const Case& what) {
   throw Error("no plan of that form");
 }
 
+/// What a chain and the jobs of the other kernels both have.
+template <class Job>
+void take_over(Job& job, const Chain& chain) {
+  job.gates = chain.gates, job.gates_step = chain.gates_step, job.gates_row = chain.gates_row;
+  job.w_hh = chain.w_hh, job.b_ih = chain.b_ih, job.b_hh = chain.b_hh;
+  job.h_0 = chain.h_0, job.c_0 = chain.c_0, job.h_n = chain.h_n, job.c_n = chain.c_n;
+  job.h_next = chain.h_next, job.c_next = chain.c_next;
+  job.y = chain.y, job.y_step = chain.y_step, job.y_row = chain.y_row;
+  job.reverse = chain.reverse;
+}
+
 }  // namespace
 
 std::string name(const Case& of) {
   static const char* const cells[] = {"rnn_tanh", "rnn_relu", "gru", "lstm"};
-  static const char* const forms[] = {"wavefront", "hoisted", "grid", "solo"};
+  static const char* const forms[] = {"wavefront", "hoisted", "grid", "solo", "rows"};
   return std::string(cells[int(of.cell)]) + " " + name(of.math) + " " + forms[int(of.form)] +
          " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " T " +
          std::to_string(of.steps) + " parts " + std::to_string(of.parts) + " slices " +
-         std::to_string(of.slices) + (of.reverse ? " reverse" : "") +
-         (of.biases ? "" : " no bias") + (of.stateful ? " stateful" : "");
+         std::to_string(of.slices) + " units " + std::to_string(of.units) +
+         (of.reverse ? " reverse" : "") + (of.biases ? "" : " no bias") +
+         (of.stateful ? " stateful" : "");
 }
 
 Stack::Stack(const Case& what, int launches)
@@ -101,11 +120,15 @@ struct Stack::Memory {
       between.emplace_back(std::size_t(what.steps * what.rows) * words + std::size_t(what.slices));
     }
     epochs.assign(std::size_t(what.slices), 0);
+    if (what.form == Form::rows)
+      exchange.assign(std::size_t(what.parts * what.slices),
+                      std::vector<std::uint64_t>(plan.shape.exchange_bytes() / 8));
   }
   StoredTensor y;
   std::vector<StoredTensor> w_ih, w_hh, b_ih, b_hh, h_0, c_0, h_n, c_n;
   std::vector<std::vector<emulator::Word>> between;
   std::vector<std::uint32_t> epochs;
+  std::vector<std::vector<std::uint64_t>> exchange;  // of each group of the rows kernel
   std::vector<float> gates;
   std::vector<Chain> chains;
   std::uint32_t note[4] = {};
@@ -193,12 +216,7 @@ std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& ch
   for (int part = 0; part < case_.parts; ++part) {
     const Chain& chain = chains.chains[part * case_.slices];
     SoloJob& job = launch.jobs[part];
-    job.gates = chain.gates, job.gates_step = chain.gates_step, job.gates_row = chain.gates_row;
-    job.w_hh = chain.w_hh, job.b_ih = chain.b_ih, job.b_hh = chain.b_hh;
-    job.h_0 = chain.h_0, job.c_0 = chain.c_0, job.h_n = chain.h_n, job.c_n = chain.c_n;
-    job.h_next = chain.h_next, job.c_next = chain.c_next;
-    job.y = chain.y, job.y_step = chain.y_step, job.y_row = chain.y_row;
-    job.reverse = chain.reverse;
+    take_over(job, chain);
   }
   const SoloShape& shape = *solo_shape_for(gates_, case_.hidden);
   emulator::Grid grid;
@@ -208,6 +226,29 @@ std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& ch
       std::size_t(
           shape.for_rows(case_.slices == case_.rows).floats(plan_.rows, solo_rounds(case_.math)));
   const SoloFunction kernel = solo_kernel_of(case_.math, shape, case_.slices == case_.rows);
+  return emulator::launch(grid, schedule, [&] { kernel(launch); });
+}
+
+/// The same with the rows kernel: a group of blocks for each chain.
+std::string Stack::run_rows(const emulator::Schedule& schedule, const Launch& chains,
+                            Memory& memory) const {
+  GridLaunch launch{};
+  launch.hidden = case_.hidden, launch.steps = case_.steps;
+  launch.activation = chains.activation;
+  launch.first_look = 3;
+  launch.limit_ns = chains.limit_ns, launch.note = chains.note;
+  emulator::Grid grid;
+  grid.groups = case_.parts * case_.slices;
+  for (int k = 0; k < grid.groups; ++k) {
+    const Chain& chain = chains.chains[k];
+    GridJob& job = launch.jobs[k];
+    take_over(job, chain);
+    job.exchange = memory.exchange[std::size_t(k)].data();
+    job.rows = chain.rows;
+  }
+  grid.clusters = grid.groups * plan_.blocks, grid.threads = RowsShape::threads;
+  grid.shared_bytes = plan_.shape.shared_bytes();
+  const RowsFunction kernel = rows_kernel_of(case_.math, plan_.shape);
   return emulator::launch(grid, schedule, [&] { kernel(launch); });
 }
 
@@ -227,8 +268,9 @@ Results Stack::on_gpu(const emulator::Schedule& schedule) const {
     const Launch what = launch_of(number, *memory);
     emulator::Schedule next = schedule;
     next.seed += unsigned(number) * 7919;
-    results.trouble =
-        c.form == Form::solo ? run_solo(next, what) : run(next, what, c.parts * c.slices);
+    results.trouble = c.form == Form::solo   ? run_solo(next, what)
+                      : c.form == Form::rows ? run_rows(next, what, *memory)
+                                             : run(next, what, c.parts * c.slices);
     if (!results.trouble.empty()) return results;
     // Rows of y one after another; what lies between must be as it was.
     const std::vector<float> all = memory->y.values();

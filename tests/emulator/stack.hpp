@@ -13,13 +13,14 @@
 namespace rnnbench::persistent {
 
 /// Chains of one launch: of a wavefront one a layer, else one a direction, each for every slice.
-/// Form::solo: the solo kernel, with a job a direction.
+/// Form::solo: the solo kernel, with a job a direction. Form::rows: a group of blocks for each.
 struct Case {
   Cell cell = Cell::gru;
   Math math = Math::f32;
   Form form = Form::hoisted;
   int rows = 1, hidden = 16, steps = 3;
   int parts = 1, slices = 1;  // parts: layers of a wavefront, or directions
+  int units = 8;              // of a block of the rows kernel
   bool reverse = false;       // the first direction; the second is the other way round
   bool biases = true, stateful = true;
   double state_size = 1, weight_size = 1;  // of h_0, and of all weights beside their usual size
@@ -54,7 +55,7 @@ class Stack {
     std::vector<double> h, c;
   };
   /// Input products are made before: the plain loop and the kernel are given them.
-  bool hoisted() const { return case_.form == Form::hoisted || case_.form == Form::solo; }
+  bool hoisted() const { return case_.form != Form::wavefront; }
   bool reverse(int part) const {
     return case_.form != Form::wavefront && (part == 1) != case_.reverse;
   }
@@ -69,6 +70,8 @@ class Stack {
   Launch launch_of(int number, Memory& memory) const;
   std::string run(const emulator::Schedule& schedule, const Launch& what, int clusters) const;
   std::string run_solo(const emulator::Schedule& schedule, const Launch& chains) const;
+  std::string run_rows(const emulator::Schedule& schedule, const Launch& chains,
+                       Memory& memory) const;
 
   Case case_;
   int launches_, gates_;

@@ -34,14 +34,6 @@
 
 namespace rnnbench::persistent {
 
-/// threadIdx.x read again each time: what follows from it is worked out anew in each step instead
-/// of holding registers.
-__device__ __forceinline__ int thread_anew() {
-  int thread;
-  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
-  return thread;
-}
-
 /// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
 template <class Cell, Math math, std::uint64_t tile_code>
 __global__ void __launch_bounds__(GridTile::threads, 1)

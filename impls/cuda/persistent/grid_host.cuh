@@ -1,5 +1,6 @@
-// The host side of the grid strategy: layer after layer, the input products as one GEMM and then
-// the recurrence of both directions and of all slices of the batch that run at once.
+// The host side of the grid strategy and of the rows strategy: layer after layer, the input
+// products as one GEMM and then the recurrence of both directions and of all slices of the batch
+// that run at once.
 #pragma once
 
 #include <vector>
@@ -17,15 +18,38 @@ inline const std::vector<GridKernel>& grid_kernels_of(Math math) {
   return all[int(math)];
 }
 
+/// A kernel that takes a GridLaunch, and what each group of its blocks asks for.
+struct GridFunction {
+  const void* function;
+  int threads;
+  std::size_t shared_bytes, exchange_bytes;
+  int first_look;  // clocks: GridLaunch::first_look
+};
+
+/// A look in vain costs a whole way to the L2 and back. Of what was tried on an H200, from none
+/// to 1600 clocks: worth up to 4 % of a step where a block has many words to wait for, and within
+/// 1 % elsewhere.
+inline constexpr int grid_first_look_clocks = 600;
+
+inline GridFunction grid_function(const Problem& p, const Plan& plan) {
+  const Math math = math_of(p.dtype);
+  const int hidden = int(p.hidden);
+  for (const GridKernel& kernel : grid_kernels_of(math))
+    if (kernel.gates == gates(p.cell) && kernel.tile == plan.tile)
+      return {kernel.function, GridTile::threads,
+              plan.tile.shared_bytes(gates(p.cell), grid_slots(hidden, math)),
+              exchange_bytes(hidden, math, plan.tile), grid_first_look_clocks};
+  throw Error("no kernel was compiled for " + plan.config());
+}
+
 template <class T>
 class OnGrid final : public Kernel {
  public:
-  OnGrid(const Problem& p, const Tensors& t, const Plan& plan)
-      : p_(p), plan_(plan), layers_(p, t, true) {
+  OnGrid(const Problem& p, const Tensors& t, const Plan& plan, const GridFunction& kernel)
+      : p_(p), plan_(plan), layers_(p, t, true), kernel_(kernel) {
     const NvtxRange range("make persistent");
-    find_kernel();
-    exchange_bytes_ = exchange_bytes(int(p.hidden), math_of(p.dtype), plan.tile);
-    exchange_ = zeroed_array<unsigned char>(exchange_bytes_ * std::size_t(plan.at_once));
+    check_room();
+    exchange_ = zeroed_array<unsigned char>(kernel.exchange_bytes * std::size_t(plan.at_once));
     input_products_ = std::make_unique<HoistedInputs<T>>(
         p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers);
     for (int layer = 0; layer < p.layers; ++layer)
@@ -63,18 +87,13 @@ class OnGrid final : public Kernel {
     int groups = 0;
   };
 
-  void find_kernel() {
-    for (const GridKernel& kernel : grid_kernels_of(math_of(p_.dtype)))
-      if (kernel.gates == gates(p_.cell) && kernel.tile == plan_.tile) function_ = kernel.function;
-    if (!function_) throw Error("no kernel was compiled for " + plan_.config());
-    allow_shared_memory(function_);
-    const int slots = grid_slots(int(p_.hidden), math_of(p_.dtype));
-    shared_bytes_ = plan_.tile.shared_bytes(gates(p_.cell), slots);
+  void check_room() const {
+    allow_shared_memory(kernel_.function);
     int device = 0, units = 0, of_a_unit = 0;
     RNNBENCH_CUDA(cudaGetDevice(&device));
     RNNBENCH_CUDA(cudaDeviceGetAttribute(&units, cudaDevAttrMultiProcessorCount, device));
-    RNNBENCH_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&of_a_unit, function_,
-                                                                GridTile::threads, shared_bytes_));
+    RNNBENCH_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+        &of_a_unit, kernel_.function, kernel_.threads, kernel_.shared_bytes));
     const int wanted = plan_.blocks * plan_.at_once;
     if (of_a_unit * units < wanted)
       throw NoRoom("cuda:persistent: " + plan_.config() + " needs " + std::to_string(wanted) +
@@ -89,7 +108,7 @@ class OnGrid final : public Kernel {
     GridLaunch& launch = turn.launch;
     launch.hidden = int(p_.hidden), launch.steps = int(p_.seq);
     launch.activation = activation_of(p_.cell);
-    launch.first_look = first_look_clocks;
+    launch.first_look = kernel_.first_look;
     launch.limit_ns = std::uint64_t(watchdog_s * 1e9);
     launch.note = note_.get();
     for (int k = 0; k < turn.groups; ++k) {
@@ -100,7 +119,7 @@ class OnGrid final : public Kernel {
       const auto lies = input_products_->strides(layer);
       job.gates_step = lies.step, job.gates_row = lies.batch;
       job.gates = input_products_->gates(direction) + row * lies.batch;
-      job.exchange = exchange_.get() + exchange_bytes_ * std::size_t(k);
+      job.exchange = exchange_.get() + kernel_.exchange_bytes * std::size_t(k);
       job.rows = rows_of(p_.batch, plan_.slices, slice);
     }
     return turn;
@@ -112,26 +131,19 @@ class OnGrid final : public Kernel {
     cooperative.val.cooperative = 1;
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(unsigned(plan_.blocks), unsigned(turn.groups));
-    config.blockDim = dim3(unsigned(GridTile::threads));
-    config.dynamicSmemBytes = shared_bytes_;
+    config.blockDim = dim3(unsigned(kernel_.threads));
+    config.dynamicSmemBytes = kernel_.shared_bytes;
     config.stream = stream;
     config.attrs = &cooperative;
     config.numAttrs = 1;
     std::array<void*, 1> arguments{&turn.launch};
-    RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
+    RNNBENCH_CUDA(cudaLaunchKernelExC(&config, kernel_.function, arguments.data()));
   }
-
-  /// A look in vain costs a whole way to the L2 and back. Of what was tried on an H200, from none
-  /// to 1600 clocks: worth up to 4 % of a step where a block has many words to wait for, and within
-  /// 1 % elsewhere.
-  static constexpr int first_look_clocks = 600;
 
   Problem p_;
   Plan plan_;
   LayerTensors<T> layers_;
-  const void* function_ = nullptr;
-  std::size_t shared_bytes_ = 0;
-  std::size_t exchange_bytes_ = 0;       // of one group
+  GridFunction kernel_;
   DeviceArray<unsigned char> exchange_;  // each layer's and turn's groups use it again
   std::unique_ptr<HoistedInputs<T>> input_products_;
   HostNote note_;

@@ -1,4 +1,5 @@
-// What a launch of the persistent grid kernel is told; see grid.cuh.
+// What a launch of the persistent grid kernel is told, and of the rows kernel; see grid.cuh and
+// rows.cuh.
 #pragma once
 
 #include <cstdint>

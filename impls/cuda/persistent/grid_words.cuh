@@ -13,9 +13,9 @@
 #pragma once
 
 #include "impls/common/mma.cuh"
-#include "impls/cuda/persistent/grid_job.hpp"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
+#include "impls/cuda/persistent/waiting.cuh"
 
 namespace rnnbench::persistent {
 
@@ -33,31 +33,6 @@ __device__ __forceinline__ unsigned tagged_bits(float value, unsigned tag) {
     value = finite ? __uint_as_float(word) : value;
   }
   return (bits<element_of<math, 1>>(value) & ~1u) | tag;
-}
-
-__device__ __forceinline__ unsigned clock_now() {
-  unsigned now;
-  asm volatile("mov.u32 %0, %%clock;" : "=r"(now));
-  return now;
-}
-
-/// Ends the launch, with a note, when a warp has waited for too long. Once for each look in vain.
-/// `since` is the warp's, in shared memory: registers are full of weights.
-__device__ __forceinline__ void look_again(const GridLaunch& launch, int step, unsigned& looks,
-                                           volatile std::uint64_t& since) {
-  if (++looks % 512) return;
-  std::uint64_t now;
-  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-  if (looks == 512) since = now;
-  __syncwarp();
-  if (now < since + launch.limit_ns) return;
-  volatile std::uint32_t* const note = launch.note;
-  note[1] = static_cast<std::uint32_t>(Waits::grid);
-  note[2] = static_cast<std::uint32_t>(step);
-  note[3] = blockIdx.y * gridDim.x + blockIdx.x;
-  note[0] = 1;
-  __threadfence_system();
-  __trap();
 }
 
 }  // namespace rnnbench::persistent

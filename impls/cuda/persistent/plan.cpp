@@ -8,6 +8,7 @@
 
 #include "harness/error.hpp"
 #include "impls/cuda/persistent/grid_plan.hpp"
+#include "impls/cuda/persistent/rows_plan.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 #include "impls/cuda/persistent/solo_plan.hpp"
 
@@ -122,6 +123,8 @@ std::string_view name(Form form) {
       return "grid";
     case Form::solo:
       return "solo";
+    case Form::rows:
+      return "rows";
     case Form::hoisted:
       break;
   }
@@ -141,12 +144,14 @@ std::optional<std::string> cluster_refusal(const Problem& p, const DeviceInfo& d
 }  // namespace
 
 std::string Plan::config() const {
-  std::string shape;
+  std::string config_shape;
   if (form == Form::grid)
-    shape = "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows());
+    config_shape = "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows());
+  else if (form == Form::rows)
+    config_shape = "-u" + std::to_string(shape.units) + "-r" + std::to_string(shape.rows);
   else if (form != Form::solo)
-    shape = "-c" + std::to_string(cluster);
-  return std::string(name(form)) + shape + "-s" + std::to_string(slices);
+    config_shape = "-c" + std::to_string(cluster);
+  return std::string(name(form)) + config_shape + "-s" + std::to_string(slices);
 }
 
 double shared_bytes(const DeviceInfo& device) {
@@ -188,15 +193,16 @@ int resident_clusters(int blocks, const DeviceInfo& device) {
 
 std::optional<std::string> refusal(const Problem& p, const DeviceInfo& device) {
   const auto solo = solo_refusal(p, device), clusters = cluster_refusal(p, device),
-             grid = grid_refusal(p, device);
-  if (!solo || !clusters || !grid) return std::nullopt;
+             grid = grid_refusal(p, device), rows = rows_refusal(p, device);
+  if (!solo || !clusters || !grid || !rows) return std::nullopt;
   if (device.cc < 80) return *grid;
-  return *solo + "; " + (device.cc < 90 ? "" : *clusters + "; ") + *grid;
+  return *solo + "; " + (device.cc < 90 ? "" : *clusters + "; ") + *grid + "; " + *rows;
 }
 
 std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
   std::vector<Plan> all = grid_plans(p, device);
-  for (const Plan& plan : solo_plans(p, device)) all.push_back(plan);
+  for (const auto& more : {solo_plans(p, device), rows_plans(p, device)})
+    all.insert(all.end(), more.begin(), more.end());
   const bool clusters = !cluster_refusal(p, device);
   for (const Form form : cluster_forms) {
     if (!clusters || !takes(form, p)) continue;
@@ -216,6 +222,7 @@ std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
 Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& device) {
   if (const auto plan = grid_plan_named(config, p, device)) return *plan;
   if (const auto plan = solo_plan_named(config, p, device)) return *plan;
+  if (const auto plan = rows_plan_named(config, p, device)) return *plan;
   const bool clusters = !cluster_refusal(p, device);
   for (const Form form : cluster_forms) {
     const auto [fewest, most] = range_of_slices(form, p.batch);

@@ -8,6 +8,7 @@
 #include "harness/device.hpp"
 #include "harness/problem.hpp"
 #include "impls/cuda/persistent/grid_tiles.hpp"
+#include "impls/cuda/persistent/rows_shapes.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
@@ -17,8 +18,8 @@ namespace rnnbench::persistent {
 /// are the `cluster` strategy, where one cluster's registers hold a layer. grid: the other
 /// strategy, all SMs hold a layer; a GEMM for its input products, then one launch, or several where
 /// the batch's slices do not all run at once. solo: the third, each block holds a layer and does a
-/// slice of the batch; a GEMM, then one launch.
-enum class Form { wavefront, hoisted, grid, solo };
+/// slice of the batch; a GEMM, then one launch. rows: the fourth, as grid, for slices of few rows.
+enum class Form { wavefront, hoisted, grid, solo, rows };
 
 constexpr Math math_of(Dtype dtype) {
   switch (dtype) {
@@ -38,13 +39,14 @@ inline constexpr int few_rows = 4;
 
 struct Plan {
   Form form = Form::hoisted;
-  int cluster = 1;  // blocks of a cluster: they share a layer's and direction's units
-  int k_lane = 4;   // which kernel: its registers cover 32 * k_lane values of h
-  int slices = 1;   // of the batch, a cluster or group of blocks each
-  int rows = 1;     // of the largest slice
-  GridTile tile{};  // grid only; the next two: grid and solo
-  int blocks = 0;   // of a group: they share a layer's and direction's units
-  int at_once = 0;  // groups that run at the same time
+  int cluster = 1;    // blocks of a cluster: they share a layer's and direction's units
+  int k_lane = 4;     // which kernel: its registers cover 32 * k_lane values of h
+  int slices = 1;     // of the batch, a cluster or group of blocks each
+  int rows = 1;       // of the largest slice
+  GridTile tile{};    // grid only
+  RowsShape shape{};  // rows only; the next two: grid, solo and rows
+  int blocks = 0;     // of a group: they share a layer's and direction's units
+  int at_once = 0;    // groups that run at the same time
   double step_s = 0, total_s = 0;  // predicted: one step, one call without the head
   bool stacked() const { return form == Form::wavefront; }
   /// Whether the f32 units multiply, which are faster than tensor cores for few rows.
@@ -54,7 +56,7 @@ struct Plan {
   int groups(const Problem& p) const { return p.directions * slices; }
   int turns(const Problem& p) const { return (groups(p) + at_once - 1) / at_once; }
   /// "wavefront-c16-s1": blocks of a cluster, slices; "grid-u16-b8-s2": units of a block, rows that
-  /// a slice has room for, slices; "solo-s128": slices.
+  /// a slice has room for, slices; "rows-u8-r1-s1": likewise; "solo-s128": slices.
   std::string config() const;
 };
 

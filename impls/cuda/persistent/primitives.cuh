@@ -28,6 +28,20 @@ __device__ __forceinline__ std::uint64_t nanoseconds() {
   return now;
 }
 
+/// threadIdx.x read again each time: what follows from it is worked out anew in each step instead
+/// of holding registers.
+__device__ __forceinline__ int thread_anew() {
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+}
+
+__device__ __forceinline__ unsigned clock_now() {
+  unsigned now;
+  asm volatile("mov.u32 %0, %%clock;" : "=r"(now));
+  return now;
+}
+
 /// Until the phase of that parity has ended. What other blocks of the cluster wrote before they
 /// ended it is seen after.
 __device__ __forceinline__ bool phase_ended(std::uint64_t* barrier, int parity) {
@@ -112,6 +126,20 @@ __device__ __forceinline__ void store_word(void* to, uint4 word) {
       "{ .reg .b128 t; mov.b128 t, {%1, %2}; st.relaxed.gpu.global.b128 [%0], t; }" ::"l"(to),
       "l"(word.x | std::uint64_t{word.y} << 32), "l"(word.z | std::uint64_t{word.w} << 32)
       : "memory");
+}
+
+/// Two words of 8 bytes that lie side by side, each by itself one access at the L2; leaves them
+/// alone where not `wanted`.
+__device__ __forceinline__ void load_two_words(std::uint64_t (&words)[2], const void* from,
+                                               bool wanted) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.u32 p, %3, 0;"
+      " @p ld.relaxed.gpu.global.v2.b64 {%0, %1}, [%2]; }"
+      : "+l"(words[0]), "+l"(words[1])
+      : "l"(from), "r"(unsigned(wanted)));
+}
+__device__ __forceinline__ void store_short_word(void* to, std::uint64_t word) {
+  asm volatile("st.relaxed.gpu.global.b64 [%0], %1;" ::"l"(to), "l"(word) : "memory");
 }
 
 }  // namespace rnnbench::persistent

@@ -37,6 +37,30 @@ __device__ __forceinline__ void store(void* to, std::int64_t at, float value) {
   static_cast<Stored<math>*>(to)[at] = from_f32<Stored<math>>(value);
 }
 
+/// Weights of `row` from `k` on, 0 where there are none. wide: rows are aligned to four values.
+template <Math math>
+__device__ __forceinline__ float4 four_weights(const void* weights, std::int64_t row, bool there,
+                                               int k, int hidden, bool wide) {
+  using T = Stored<math>;
+  struct alignas(4 * sizeof(T)) Four {
+    T of[4];
+  };
+  const T* const from = static_cast<const T*>(weights) + row * hidden + k;
+  float w[4] = {};
+  if (wide) {
+    if (there && k < hidden) {
+      const Four four = *reinterpret_cast<const Four*>(from);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) w[i] = to_f32(four.of[i]);
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (there && k + i < hidden) w[i] = to_f32(from[i]);
+  }
+  return {w[0], w[1], w[2], w[3]};
+}
+
 /// The bits of an f32 that tf32 has.
 inline constexpr std::uint32_t high_mask = 0xffffe000;
 

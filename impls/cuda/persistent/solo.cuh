@@ -40,30 +40,6 @@ namespace rnnbench::persistent {
 /// other has.
 enum SoloMeeting { lower_own = 1, lower_published = 2, upper_published = 4 };
 
-/// Weights of `row` from `k` on, 0 where there are none. wide: rows are aligned to four values.
-template <Math math>
-__device__ __forceinline__ float4 four_weights(const void* weights, std::int64_t row, bool there,
-                                               int k, int hidden, bool wide) {
-  using T = Stored<math>;
-  struct alignas(4 * sizeof(T)) Four {
-    T of[4];
-  };
-  const T* const from = static_cast<const T*>(weights) + row * hidden + k;
-  float w[4] = {};
-  if (wide) {
-    if (there && k < hidden) {
-      const Four four = *reinterpret_cast<const Four*>(from);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) w[i] = to_f32(four.of[i]);
-    }
-  } else {
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (there && k + i < hidden) w[i] = to_f32(from[i]);
-  }
-  return {w[0], w[1], w[2], w[3]};
-}
-
 /// What a thread has for the whole sequence. Where its block has one row of the batch, states
 /// stay in registers; else they lie in shared memory with the row's h.
 template <class Cell, Math math, std::uint64_t shape_code, bool one_row>

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "impls/cuda/persistent/grid_job.hpp"
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/primitives.cuh"
 
@@ -43,6 +44,24 @@ __device__ __forceinline__ void wait(std::uint64_t* barrier, int parity, const L
   if (phase_ended(barrier, parity)) return;
   Watchdog watchdog;
   while (!phase_ended(barrier, parity)) watchdog.look(launch, what, step);
+}
+
+/// Ends the launch, with a note, when a warp has waited for too long. Once for each look in vain.
+/// `since` is the warp's, in shared memory: registers are full of weights.
+__device__ __forceinline__ void look_again(const GridLaunch& launch, int step, unsigned& looks,
+                                           volatile std::uint64_t& since) {
+  if (++looks % 512) return;
+  const std::uint64_t now = nanoseconds();
+  if (looks == 512) since = now;
+  __syncwarp();
+  if (now < since + launch.limit_ns) return;
+  volatile std::uint32_t* const note = launch.note;
+  note[1] = static_cast<std::uint32_t>(Waits::grid);
+  note[2] = static_cast<std::uint32_t>(step);
+  note[3] = blockIdx.y * gridDim.x + blockIdx.x;
+  note[0] = 1;
+  __threadfence_system();
+  __trap();
 }
 
 }  // namespace rnnbench::persistent

@@ -48,6 +48,13 @@ inline float __shfl_xor_sync(unsigned all, float value, int by) {
   const int from = rnnbench::emulator::lane() ^ by;
   return __uint_as_float(__shfl_sync(all, __float_as_uint(value), from));
 }
+inline void __syncwarp() { rnnbench::emulator::shuffle(0, 0); }
+inline bool __all_sync(unsigned all, bool value) {
+  std::uint32_t others = value;
+  for (int by = 16; by > 0; by /= 2)
+    others &= __shfl_sync(all, others, rnnbench::emulator::lane() ^ by);
+  return others != 0;
+}
 inline void atomicMax(std::uint32_t* at, std::uint32_t value) { *at = max(*at, value); }
 inline int __shfl_sync(unsigned all, int value, int from) {
   return int(__shfl_sync(all, std::uint32_t(value), from));

@@ -13,6 +13,9 @@ using emulator::meet;
 using emulator::nanoseconds;
 using emulator::phase_ended;
 
+inline int thread_anew() { return int(threadIdx.x); }
+inline unsigned clock_now() { return unsigned(nanoseconds()); }
+
 #define RNNBENCH_DYNAMIC_SHARED(name) \
   float* const name = static_cast<float*>(emulator::dynamic_shared())
 #define RNNBENCH_SHARED(T, name) T& name = emulator::static_shared<T>()
@@ -38,6 +41,14 @@ inline void load_word(uint4& word, const void* from, bool wanted) {
 }
 inline void store_word(void* to, uint4 word) {
   emulator::store_relaxed(to, std::bit_cast<emulator::Word>(word));
+}
+inline void load_two_words(std::uint64_t (&words)[2], const void* from, bool wanted) {
+  if (!wanted) return;
+  for (int i = 0; i < 2; ++i)
+    words[i] = emulator::load_relaxed_short(static_cast<const std::uint64_t*>(from) + i);
+}
+inline void store_short_word(void* to, std::uint64_t word) {
+  emulator::store_relaxed_short(to, word);
 }
 
 }  // namespace rnnbench::persistent

@@ -1,0 +1,341 @@
+// The persistent rows kernel: as grid.cuh, a layer's whole sequence in one cooperative launch over
+// all SMs, for slices of one to four rows, of which tensor cores would multiply eight.
+//
+// Each block owns `units` hidden units with all their gates; its rows of W_hh lie as f32 in
+// registers and, what does not fit, in shared memory, whatever they are stored as. Its warps share
+// out k. A warp waits for the words of h of its own k and for nothing else: it puts them into its
+// own shared memory, multiplies (FFMA, exact f32), and adds its lanes' sums up by shuffles, in
+// which lanes give half of their sums away and keep the other half. The warps' sums meet in shared
+// memory, behind the only barrier of a step; one thread for each (unit, row of the batch) adds them
+// in a fixed order, updates the cell (h and c in f32 in registers) and publishes h. Whatever can
+// wait until h is on its way comes after that.
+//
+// A word is 8 bytes: a value of h with all its bits, and a tag, the number of its publication since
+// the exchange memory was zeroed. Whoever sees the tag has the value: no flag, fence or barrier.
+// There are two buffers of words; publication n is in buffer n & 1. What lies there before is an
+// older one, whose tag differs.
+//
+// What bounds it: the way of h through the L2 to everybody, more than half of a step of a GRU of
+// 1024 units as it is predicted; then FFMA, or weights out of shared memory where that has half of
+// them; then the chain from the last word's coming to the next one's leaving. Teaches: how few
+// instructions that chain can be.
+//
+// Why no word is overwritten too early: a thread publishes h of step s after the barrier that
+// follows its block's products of s - 1, to which every warp comes when it has seen all of its
+// words of s - 1: together all words of every block of the group. The owner of each of these
+// published it behind its own block's barrier, when all warps there had seen all of s - 2, which is
+// what the new word overwrites; a load whose value was looked at is over.
+//   Sums are double-buffered: their writer in step t + 2 has passed the barrier of t + 1, where the
+// readers of t arrive after their reads.
+//   Where a warp puts its words only its own lanes read; all have read those of the step before
+// when their sums have been shuffled.
+//   The number of publications is read once, by one thread, before its block publishes anything,
+// and advanced by a thread that has passed the barrier of the last step: every block of the group
+// has published h_0 by then, so all have read it. h_0 goes the same way as the others, because h_n
+// may be written to where it lies.
+// The exchange memory belongs to one shape, and to one launch at a time.
+#pragma once
+
+#include "impls/cuda/persistent/grid_job.hpp"
+#include "impls/cuda/persistent/one_gate.cuh"
+#include "impls/cuda/persistent/primitives.cuh"
+#include "impls/cuda/persistent/products.cuh"
+#include "impls/cuda/persistent/rows_shapes.hpp"
+#include "impls/cuda/persistent/waiting.cuh"
+
+namespace rnnbench::persistent {
+
+RNNBENCH_HOST_DEVICE constexpr int kept_of(int count, int lanes) {
+  for (; lanes > 1; lanes /= 2) count = (count + 1) / 2;
+  return count;
+}
+
+/// Of `count` values each of `lanes` lanes that are `stride` apart keeps kept_of(count, lanes), and
+/// adds to them those of the others by `add(value, distance)`. One that is left over by twos is
+/// kept by both.
+template <int count, int lanes, class Value, int size, class Add>
+__device__ __forceinline__ void keep_some(Value (&values)[size], int lane, int stride,
+                                          const Add& add) {
+  if constexpr (lanes > 1) {
+    constexpr int half = count / 2;
+    const bool upper = lane & stride;
+#pragma unroll
+    for (int i = 0; i < half; ++i) {
+      const Value low = values[i], high = values[i + half];
+      values[i] = add(upper ? high : low, upper ? low : high, stride);
+    }
+    if constexpr (count % 2 == 1) values[half] = add(values[count - 1], values[count - 1], stride);
+    keep_some<(count + 1) / 2, lanes / 2>(values, lane, 2 * stride, add);
+  }
+}
+
+/// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
+template <class Cell, Math math, std::uint64_t shape_code>
+__global__ void __launch_bounds__(RowsShape::threads, 1)
+    persistent_rows(const __grid_constant__ GridLaunch launch) {
+  using T = Stored<math>;
+  constexpr RowsShape shape = RowsShape::from_code(shape_code);
+  constexpr int gates = Cell::gates, batch = shape.rows, items = shape.items();
+  constexpr int groups = shape.groups(), lanes = shape.lanes(), fours = shape.fours();
+  constexpr int weight_rows = shape.weight_rows(), slice = shape.slice(), pairs = shape.pairs();
+  constexpr int threads = RowsShape::threads;
+  constexpr int count = batch * weight_rows, kept = kept_of(count, lanes);
+  // Chains of dependent FFMA enough that one warp alone keeps its scheduler busy.
+  constexpr int sets = count >= 4 ? 1 : count >= 2 ? 2 : 4;
+  constexpr bool rounds = math == Math::f16 || math == Math::bf16;  // h, before it is multiplied
+  constexpr int steps_ahead = 4;  // that input products are fetched to the L2
+  static_assert(gates == shape.gates && shape.pieces <= shape.all_pieces());
+
+  RNNBENCH_DYNAMIC_SHARED(memory);
+  const GridJob& job = launch.jobs[blockIdx.y];
+  const int hidden = launch.hidden, steps = launch.steps, rows = job.rows;
+  const int thread = int(threadIdx.x), lane = thread % 32;
+  const int warp = __shfl_sync(~0u, thread / 32, 0);
+  const int group = lane % groups, share = lane / groups;
+  const int first_unit = int(blockIdx.x) * shape.units;
+  float4* const shared_weights = reinterpret_cast<float4*>(memory) + thread;
+  float* const hidden_of_warp = memory + shape.at_hidden() + warp * batch * slice;
+  float* const partials = memory + shape.at_partials();
+  float* const biases = memory + shape.at_biases();
+  auto* const waiting_since = reinterpret_cast<std::uint64_t*>(memory + shape.at_waits());
+  unsigned* const count_before = reinterpret_cast<unsigned*>(memory + shape.at_count());
+
+  if (thread == 0) *count_before = *static_cast<const volatile unsigned*>(job.exchange);
+  for (int unit = thread; unit < shape.units; unit += threads) {
+    biases[gates * shape.units + unit] = 0;
+#pragma unroll
+    for (int g = 0; g < gates; ++g) {
+      const bool there = first_unit + unit < hidden;
+      const int column = g * hidden + first_unit + unit;
+      const float b_ih = there && job.b_ih ? load<math>(job.b_ih, column) : 0.0f;
+      const float b_hh = there && job.b_hh ? load<math>(job.b_hh, column) : 0.0f;
+      biases[g * shape.units + unit] = b_ih + (Cell::adds_products(g) ? b_hh : 0.0f);
+      if (!Cell::adds_products(g)) biases[gates * shape.units + unit] = b_hh;
+    }
+  }
+  __syncthreads();
+  const unsigned published = *count_before;
+
+  // What a thread updates, worked out anew each time. Units beyond H are owned but not real: their
+  // h stays 0, and the first of them has readers where H is odd.
+  struct Item {
+    int row, unit;
+    bool owned, real;
+  };
+  const auto item = [&](int thread) {
+    Item it;
+    it.row = thread / shape.units, it.unit = first_unit + thread % shape.units;
+    it.owned = thread < items && it.row < rows;
+    it.real = it.owned && it.unit < hidden;
+    return it;
+  };
+  const int padded = hidden + hidden % 2;
+  char* const words = static_cast<char*>(job.exchange) + RowsShape::header_bytes;
+  const auto word_of = [&](const Item& it, unsigned tag) {
+    return words + (tag & 1) * shape.buffer_bytes() +
+           (it.row * shape.width + it.unit) * RowsShape::word_bytes;
+  };
+  const auto publish = [&](float h, char* to, unsigned tag) {
+    const float value = rounds ? to_f32(from_f32<T>(h)) : h;
+    store_short_word(to, __float_as_uint(value) | std::uint64_t{tag} << 32);
+  };
+  /// Of W_ih x, or of y.
+  const auto place_in = [&](const Item& it, int step, std::int64_t of_step, std::int64_t of_row) {
+    return (job.reverse ? steps - 1 - step : step) * of_step + it.row * of_row + it.unit;
+  };
+  float h = 0, c = 0, x[gates] = {};
+  const auto take_inputs = [&](const Item& it, int step) {
+    const float* const from = job.gates + place_in(it, step, job.gates_step, job.gates_row);
+    const std::int64_t later = steps_ahead * (job.reverse ? -job.gates_step : job.gates_step);
+#pragma unroll
+    for (int g = 0; g < gates; ++g) {
+      x[g] = __ldcs(from + g * hidden);
+      // A step may be shorter than the way to device memory and back.
+      if (step + steps_ahead < steps) fetch_to_l2(from + g * hidden + later);
+    }
+  };
+  {
+    const Item it = item(thread);
+    if (it.real) {
+      const std::int64_t place = std::int64_t{it.row} * hidden + it.unit;
+      h = load<math>(job.h_0, place);
+      if constexpr (Cell::has_c) c = load<math>(job.c_0, place);
+    }
+    if (it.owned && it.unit < padded) publish(h, word_of(it, published + 1), published + 1);
+    if (it.real) take_inputs(it, 0);
+  }
+
+  // Blocks deal slices of k out from different warps on, so that they do not all ask for the same
+  // words first.
+  const int first_k = (warp + int(blockIdx.x)) % RowsShape::warps * slice;
+  float weights[fours][weight_rows][4];  // those in shared memory take no registers
+  {
+    const bool wide =
+        hidden % 4 == 0 && reinterpret_cast<std::uintptr_t>(job.w_hh) % (4 * sizeof(T)) == 0;
+    const auto piece = [&](int j, int r) {
+      const int of = first_unit + r / gates * groups + group;
+      return four_weights<math>(job.w_hh, std::int64_t{r % gates} * hidden + of, of < hidden,
+                                first_k + 4 * (lanes * j + share), hidden, wide);
+    };
+#pragma unroll 1
+    for (int j = 0; j < fours; ++j) {
+      const int first = shape.registers_of(j), before = shape.shared_before(j);
+#pragma unroll 4  // loads at once
+      for (int r = first; r < weight_rows; ++r)
+        shared_weights[(before + r - first) * threads] = piece(j, r);
+    }
+#pragma unroll
+    for (int j = 0; j < fours; ++j)
+#pragma unroll
+      for (int r = 0; r < weight_rows; ++r) {
+        if (r >= shape.registers_of(j)) continue;
+        const float4 four = piece(j, r);
+        weights[j][r][0] = four.x, weights[j][r][1] = four.y;
+        weights[j][r][2] = four.z, weights[j][r][3] = four.w;
+      }
+  }
+
+  // Which sums this lane is left with: of row r of the batch, unit i and gate g of the lane,
+  // r * weight_rows + i * gates + g. Where they go, in floats: four warps' side by side, in an
+  // order that depends on the gate, so that lanes write to banks of their own.
+  int place[count];
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    const int g = i % gates, of = i % weight_rows / gates * groups + group;
+    const int own = i / weight_rows * shape.units + of;
+    place[i] = ((warp / 4 * gates + g) * items + own) * 4 + (warp % 4 ^ g);
+  }
+  keep_some<count, lanes>(place, lane, groups, [](int mine, int, int) { return mine; });
+
+  unsigned mark = clock_now();
+
+#pragma unroll 1
+  for (int step = 0; step < steps; ++step) {
+    const unsigned tag = published + 1 + unsigned(step);
+    // Words of h that this lane looks at: two and two, 64 apart.
+    const int own = 2 * (thread_anew() % 32), left = padded - first_k - own;
+    const char* const from =
+        words + (tag & 1) * shape.buffer_bytes() + (first_k + own) * RowsShape::word_bytes;
+    const auto wanted = [&](int b, int i) { return b < rows && 64 * i < left; };
+    std::uint64_t pair[batch][pairs][2];
+#pragma unroll
+    for (int b = 0; b < batch; ++b)
+#pragma unroll
+      for (int i = 0; i < pairs; ++i)  // not come; 0 where there is no such word
+        pair[b][i][0] = pair[b][i][1] = std::uint64_t{~tag} << 32;
+    const auto came = [&](int b, int i) {
+      return (unsigned(pair[b][i][0] >> 32) == tag && unsigned(pair[b][i][1] >> 32) == tag) ||
+             !wanted(b, i);
+    };
+    // A look in vain costs a whole way to the L2 and back, so it pays to look a little later.
+    while (clock_now() - mark < unsigned(launch.first_look)) {
+    }
+    unsigned looks = 0;
+    while (true) {
+      bool all = true;
+#pragma unroll
+      for (int b = 0; b < batch; ++b)
+#pragma unroll
+        for (int i = 0; i < pairs; ++i)
+          load_two_words(pair[b][i], from + (b * shape.width + i * 64) * RowsShape::word_bytes,
+                         !came(b, i));
+#pragma unroll
+      for (int b = 0; b < batch; ++b)
+#pragma unroll
+        for (int i = 0; i < pairs; ++i) all = all && came(b, i);
+      if (__all_sync(~0u, all)) break;
+      look_again(launch, step, looks, waiting_since[warp]);
+    }
+#pragma unroll
+    for (int b = 0; b < batch; ++b)
+#pragma unroll
+      for (int i = 0; i < pairs; ++i)
+        *reinterpret_cast<float2*>(hidden_of_warp + b * slice + i * 64 + own) = {
+            __uint_as_float(unsigned(pair[b][i][0])), __uint_as_float(unsigned(pair[b][i][1]))};
+    __syncwarp();
+
+    float sums[sets][count] = {};
+#pragma unroll
+    for (int j = 0; j < fours; ++j) {
+      float values[batch][4];
+#pragma unroll
+      for (int b = 0; b < batch; ++b) {
+        const float4 four =
+            *reinterpret_cast<const float4*>(hidden_of_warp + b * slice + 4 * (lanes * j + share));
+        values[b][0] = four.x, values[b][1] = four.y, values[b][2] = four.z, values[b][3] = four.w;
+      }
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+#pragma unroll
+        for (int r = 0; r < weight_rows; ++r)
+#pragma unroll
+          for (int b = 0; b < batch; ++b)
+            if (r < shape.registers_of(j))
+              sums[i % sets][b * weight_rows + r] += weights[j][r][i] * values[b][i];
+#pragma unroll
+      for (int r = 0; r < weight_rows; ++r) {
+        if (r < shape.registers_of(j)) continue;
+        const float4 w =
+            shared_weights[(shape.shared_before(j) + r - shape.registers_of(j)) * threads];
+        const float of[4] = {w.x, w.y, w.z, w.w};
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+#pragma unroll
+          for (int b = 0; b < batch; ++b)
+            sums[i % sets][b * weight_rows + r] += of[i] * values[b][i];
+      }
+    }
+#pragma unroll
+    for (int n = sets / 2; n > 0; n /= 2)
+#pragma unroll
+      for (int set = 0; set < n; ++set)
+#pragma unroll
+        for (int i = 0; i < count; ++i) sums[set][i] += sums[set + n][i];
+    keep_some<count, lanes>(sums[0], lane, groups, [](float mine, float other, int distance) {
+      return mine + __shfl_xor_sync(~0u, other, distance);
+    });
+    float* const partial = partials + (step & 1) * shape.partial_floats();
+#pragma unroll
+    for (int i = 0; i < kept; ++i) partial[place[i]] = sums[0][i];
+
+    const bool last = step + 1 == steps;
+    const int anew = thread_anew();
+    const Item it = item(anew);
+    char* const to = word_of(it, tag + 1);
+    const bool publishes = it.owned && it.unit < padded && !last;
+    float in[gates], a[gates];
+#pragma unroll
+    for (int g = 0; g < gates; ++g) in[g] = x[g] + biases[g * shape.units + anew % shape.units];
+    const float apart = biases[gates * shape.units + anew % shape.units];
+    __syncthreads();
+    mark = clock_now();
+
+    if (it.owned) {
+      const float4* const of_warps = reinterpret_cast<const float4*>(partial) + anew;
+#pragma unroll
+      for (int g = 0; g < gates; ++g) {
+        const float4 low = of_warps[g * items], high = of_warps[(gates + g) * items];
+        a[g] = ((low.x + low.y) + (low.z + low.w)) + ((high.x + high.y) + (high.z + high.w));
+        if (!Cell::adds_products(g)) a[g] += apart;
+      }
+      update_quickly<Cell>(in, a, h, c, launch.activation);
+      if (!it.real) h = 0;  // not NaN, where h is infinite
+      if (publishes) publish(h, to, tag + 1);
+      if (it.real && job.y)
+        static_cast<T*>(job.y)[place_in(it, step, job.y_step, job.y_row)] = from_f32<T>(h);
+      if (it.real && !last) take_inputs(it, step + 1);
+    }
+  }
+  if (const Item it = item(thread_anew()); it.real) {
+    const std::int64_t at = std::int64_t{it.row} * hidden + it.unit;
+    for (void* const to : {job.h_n, job.h_next})
+      if (to) store<math>(to, at, h);
+    if constexpr (Cell::has_c)
+      for (void* const to : {job.c_n, job.c_next})
+        if (to) store<math>(to, at, c);
+  }
+  if (blockIdx.x == 0 && thread == 0)
+    *static_cast<volatile unsigned*>(job.exchange) = published + unsigned(steps);
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,143 @@
+// The cost model of the rows strategy: the exchange of h as `doctor --exchange` measured it on an
+// H200 (reports/results/h200/exchange.txt, l2-words8), clocks of FFMA and of shared memory as they
+// follow from the shapes, and a guess at the rest. The kernel itself was not timed yet.
+#include "impls/cuda/persistent/rows_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "impls/cuda/persistent/grid_plan.hpp"
+
+namespace rnnbench::persistent {
+namespace {
+
+constexpr double way_s = 0.70e-6;     // of h to all blocks, and for each doubling of them:
+constexpr double doubling_s = 57e-9;  // 1.12 us to 128, 1.05 to 64, 0.97 to 32
+constexpr double kb_s = 3.5e-9;       // a KB of h up to 16 of them
+constexpr double more_kb_s = 28e-9;   // and beyond
+constexpr double ends_s = 0.25e-6;    // sums over lanes and warps, gates
+constexpr double fma_clock = 128;     // of an SM
+constexpr double shared_clock = 128;  // bytes
+
+/// Launches of a layer one after another: this is for few rows.
+constexpr int most_turns = 4;
+
+std::int64_t whole_kb(double bytes) { return std::llround(bytes / 1024); }
+
+double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
+
+double weight_bytes(const Problem& p, std::int64_t hidden) {
+  return double(gates(p.cell)) * double(hidden * hidden) * 4;  // f32 whatever the storage
+}
+
+bool fits(const RowsShape& shape, const Problem& p, std::int64_t hidden, int rows,
+          const DeviceInfo& device) {
+  return shape.gates == gates(p.cell) && shape.width >= hidden && shape.rows >= rows &&
+         shape.blocks(int(hidden)) <= device.units &&
+         double(shape.shared_bytes()) <= shared_bytes(device);
+}
+
+/// The narrowest and of these the one for the fewest rows; null where none holds them.
+const RowsShape* shape_for(int units, const Problem& p, std::int64_t hidden, int rows,
+                           const DeviceInfo& device) {
+  for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
+    if (shape.units == units && fits(shape, p, hidden, rows, device)) return &shape;
+  return nullptr;
+}
+
+/// Each number of units once.
+std::vector<int> all_units() {
+  std::vector<int> all;
+  for (const RowsShape& shape : rows_shapes)
+    if (std::find(all.begin(), all.end(), shape.units) == all.end()) all.push_back(shape.units);
+  return all;
+}
+
+std::int64_t most_hidden(const Problem& p, const DeviceInfo& device) {
+  std::int64_t most = 0;
+  for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
+    for (std::int64_t hidden = shape.width; hidden > most; --hidden)
+      if (fits(shape, p, hidden, 1, device)) most = hidden;
+  return most;
+}
+
+/// Of a slice.
+int most_rows_held(const Problem& p, const DeviceInfo& device) {
+  int most = 0;
+  for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
+    if (fits(shape, p, p.hidden, 1, device)) most = std::max(most, shape.rows);
+  return most;
+}
+
+/// Of the first shape that takes the slices' rows; none where that takes too many turns.
+std::optional<Plan> shaped(int units, int slices, const Problem& p, const DeviceInfo& device) {
+  const int rows = rows_of(p.batch, slices, 0);
+  const RowsShape* const shape = shape_for(units, p, p.hidden, rows, device);
+  if (!shape) return std::nullopt;
+  Plan plan{.form = Form::rows, .slices = slices, .rows = rows, .shape = *shape};
+  plan.blocks = shape->blocks(int(p.hidden));
+  plan.at_once = std::min({most_grid_groups, device.units / plan.blocks, plan.groups(p)});
+  if (plan.turns(p) > most_turns) return std::nullopt;
+  plan.step_s = rows_step_s(*shape, int(p.hidden), clock_of(device));
+  plan.total_s = p.layers * plan.turns(p) * (double(p.seq) * plan.step_s + grid_launch_s) +
+                 input_products_s(p, device, p.layers);
+  return plan;
+}
+
+std::vector<Plan> all_slices(int units, const Problem& p, const DeviceInfo& device) {
+  std::vector<Plan> all;
+  const std::int64_t most = std::min<std::int64_t>(p.batch, most_turns * most_grid_groups);
+  for (std::int64_t slices = 1; slices <= most; ++slices)
+    if (const auto plan = shaped(units, int(slices), p, device)) all.push_back(*plan);
+  return all;
+}
+
+}  // namespace
+
+double rows_step_s(const RowsShape& shape, int hidden, double clock_hz) {
+  const double kb = double(shape.rows) * hidden * 4 / 1024;
+  const double products = double(shape.gates) * shape.units * shape.width * shape.rows / fma_clock;
+  const double weights = double(shape.shared_pieces()) * RowsShape::threads * 16 / shared_clock;
+  return way_s + doubling_s * std::log2(double(shape.blocks(hidden))) + kb_s * std::min(kb, 16.0) +
+         more_kb_s * std::max(kb - 16, 0.0) + ends_s + (products + weights) / clock_hz;
+}
+
+std::optional<std::string> rows_refusal(const Problem& p, const DeviceInfo& device) {
+  if (device.cc < 80) return "needs compute capability 8.0 or later";
+  const std::int64_t most = most_hidden(p, device);
+  if (p.hidden > most)
+    return "for few rows of the batch, " + std::to_string(device.units) + " SMs hold " +
+           std::to_string(whole_kb(weight_bytes(p, most))) + " KB of weights in f32, of " +
+           std::to_string(most) + " hidden units, not " +
+           std::to_string(whole_kb(weight_bytes(p, p.hidden))) + " KB of " +
+           std::to_string(p.hidden);
+  if (rows_plans(p, device).empty())
+    return std::to_string(p.batch) + " rows of the batch take more than " +
+           std::to_string(most_turns) + " launches, of up to " +
+           std::to_string(most_rows_held(p, device)) + " rows for each group of blocks";
+  return std::nullopt;
+}
+
+std::vector<Plan> rows_plans(const Problem& p, const DeviceInfo& device) {
+  std::vector<Plan> best;
+  if (device.cc < 80) return best;
+  for (const int units : all_units()) {
+    const std::vector<Plan> all = all_slices(units, p, device);
+    if (!all.empty())
+      best.push_back(*std::min_element(all.begin(), all.end(), [](const Plan& a, const Plan& b) {
+        return a.total_s < b.total_s;
+      }));
+  }
+  return best;
+}
+
+std::optional<Plan> rows_plan_named(const std::string& config, const Problem& p,
+                                    const DeviceInfo& device) {
+  if (device.cc < 80) return std::nullopt;
+  for (const int units : all_units())
+    for (const Plan& plan : all_slices(units, p, device))
+      if (plan.config() == config) return plan;
+  return std::nullopt;
+}
+
+}  // namespace rnnbench::persistent

@@ -1,0 +1,119 @@
+// Shapes of the rows kernel: how a layer's weights lie on all SMs for slices of a few rows. Plain
+// data, shared by the planner (host only) and by the kernels, which are instantiated from this
+// table.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "impls/cells/cells.hpp"  // RNNBENCH_HOST_DEVICE
+#include "impls/cuda/persistent/shape.hpp"
+
+namespace rnnbench::persistent {
+
+/// A block has `units` hidden units with all their gates. Each of its warps has a slice of k and
+/// all of these rows of W_hh: lanes side by side have different units and the same k, so that they
+/// load the same words of h; the others share a unit's k out, by fours in turns. Few threads with
+/// as many registers as there are: what ends a step (sums over lanes and warps) is then less.
+struct RowsShape {
+  int gates;
+  int units;   // of a block: a multiple of four
+  int width;   // hidden units that it has room for: a multiple of 512
+  int rows;    // of a slice
+  int pieces;  // of four weights that lie in registers, of each thread; others in shared memory
+
+  static constexpr int warps = 8;
+  static constexpr int threads = 32 * warps;
+
+  constexpr bool operator==(const RowsShape&) const = default;
+
+  /// In one number, because nvcc takes no class types as template arguments of kernels.
+  constexpr std::uint64_t code() const {
+    std::uint64_t bits = 0;
+    for (const int field : {gates, units, width, rows, pieces})
+      bits = bits << 12 | std::uint64_t(field);
+    return bits;
+  }
+  RNNBENCH_HOST_DEVICE static constexpr RowsShape from_code(std::uint64_t bits) {
+    const auto field = [&](int place) { return int(bits >> 12 * (4 - place) & 4095); };
+    return {field(0), field(1), field(2), field(3), field(4)};
+  }
+
+  /// Lanes side by side, and those that share a unit's k: powers of two.
+  RNNBENCH_HOST_DEVICE constexpr int groups() const { return units % 8 == 0 ? 8 : 4; }
+  RNNBENCH_HOST_DEVICE constexpr int lanes() const { return 32 / groups(); }
+  /// Of W_hh, of a thread: unit `i` of it and its gate g are row i * gates + g.
+  RNNBENCH_HOST_DEVICE constexpr int weight_rows() const { return units / groups() * gates; }
+  /// Values of k of a warp, and fours of them of a thread.
+  RNNBENCH_HOST_DEVICE constexpr int slice() const { return width / warps; }
+  RNNBENCH_HOST_DEVICE constexpr int fours() const { return slice() / (4 * lanes()); }
+  /// Words of h that a lane waits for, by twos, for each row of the batch.
+  RNNBENCH_HOST_DEVICE constexpr int pairs() const { return slice() / 64; }
+  /// Units times rows of the batch: each has a thread that updates it.
+  RNNBENCH_HOST_DEVICE constexpr int items() const { return units * rows; }
+
+  RNNBENCH_HOST_DEVICE constexpr int all_pieces() const { return weight_rows() * fours(); }
+  RNNBENCH_HOST_DEVICE constexpr int shared_pieces() const { return all_pieces() - pieces; }
+  /// Of each four of k the last rows' pieces are shared, in as even numbers as can be: so many are
+  /// before a four, and so many of its own lie in registers.
+  RNNBENCH_HOST_DEVICE constexpr int shared_before(int four) const {
+    return shared_pieces() * four / fours();
+  }
+  RNNBENCH_HOST_DEVICE constexpr int registers_of(int four) const {
+    return weight_rows() - (shared_before(four + 1) - shared_before(four));
+  }
+
+  // The block's shared memory, in floats from its start: weights; h as products read it, of each
+  // warp [rows, slice]; sums of the warps, of two steps [2, 2, gates, items, 4]; biases [gates + 1,
+  // units]; what the warps' waits keep; the publications before this launch.
+  RNNBENCH_HOST_DEVICE constexpr int at_hidden() const { return shared_pieces() * threads * 4; }
+  RNNBENCH_HOST_DEVICE constexpr int at_partials() const { return at_hidden() + rows * width; }
+  RNNBENCH_HOST_DEVICE constexpr int partial_floats() const { return warps * gates * items(); }
+  RNNBENCH_HOST_DEVICE constexpr int at_biases() const {
+    return at_partials() + 2 * partial_floats();
+  }
+  RNNBENCH_HOST_DEVICE constexpr int at_waits() const { return at_biases() + (gates + 1) * units; }
+  RNNBENCH_HOST_DEVICE constexpr int at_count() const { return at_waits() + 2 * warps; }
+  RNNBENCH_HOST_DEVICE constexpr std::size_t shared_bytes() const {
+    return sizeof(float) * std::size_t(at_count() + 4);
+  }
+
+  /// Blocks of a group.
+  constexpr int blocks(int hidden) const { return (hidden + units - 1) / units; }
+
+  // The exchange memory of a group: a count of publications, then two buffers of words of h, each
+  // [rows, width].
+  static constexpr int header_bytes = 128, word_bytes = 8;
+  RNNBENCH_HOST_DEVICE constexpr int buffer_bytes() const { return rows * width * word_bytes; }
+  constexpr std::size_t exchange_bytes() const {
+    return header_bytes + 2 * std::size_t(buffer_bytes());
+  }
+};
+
+// Of a number of gates the narrowest come first, and of one width the fewest rows. None spills, on
+// compute capability 8.0 to 12.0. Shared memory holds what registers do not, up to 227 KB of it.
+// clang-format off
+inline constexpr std::array rows_shapes{
+    RowsShape{1,  8,  512, 1,  4}, RowsShape{1,  8,  512, 2,  4}, RowsShape{1,  8,  512, 4,  4},
+    RowsShape{1,  8, 1024, 1,  8}, RowsShape{1,  8, 1024, 2,  8}, RowsShape{1,  8, 1024, 4,  8},
+    RowsShape{1, 16, 2048, 1, 32}, RowsShape{1, 16, 2048, 2, 32}, RowsShape{1, 16, 2048, 4, 32},
+    RowsShape{3,  8,  512, 1, 12}, RowsShape{3,  8,  512, 2, 12}, RowsShape{3,  8,  512, 4, 12},
+    RowsShape{3,  8, 1024, 1, 24}, RowsShape{3,  8, 1024, 2, 24}, RowsShape{3,  8, 1024, 4, 24},
+    RowsShape{3, 12, 1536, 1, 50}, RowsShape{3, 12, 1536, 2, 47}, RowsShape{3, 12, 1536, 4, 37},
+    RowsShape{3, 16, 2048, 1, 50},
+    RowsShape{4,  8,  512, 1, 16}, RowsShape{4,  8,  512, 2, 16}, RowsShape{4,  8,  512, 4, 16},
+    RowsShape{4,  8, 1024, 1, 32}, RowsShape{4,  8, 1024, 2, 32}, RowsShape{4,  8, 1024, 4, 32},
+    RowsShape{4, 12, 1536, 1, 42}, RowsShape{4, 12, 1536, 2, 38}, RowsShape{4, 12, 1536, 4, 29},
+    RowsShape{3, 16, 2048, 2, 45},  // which spills where formats have 16 bits
+};
+// clang-format on
+
+/// Those that a format has kernels of.
+constexpr std::span<const RowsShape> rows_shapes_of(Math math) {
+  const std::span<const RowsShape> all = rows_shapes;
+  return math == Math::f16 || math == Math::bf16 ? all.first(all.size() - 1) : all;
+}
+
+}  // namespace rnnbench::persistent
