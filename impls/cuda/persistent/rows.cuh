@@ -318,7 +318,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
         a[g] = ((low.x + low.y) + (low.z + low.w)) + ((high.x + high.y) + (high.z + high.w));
         if (!Cell::adds_products(g)) a[g] += apart;
       }
-      update_quickly<Cell>(in, a, h, c, launch.activation);
+      update_quickly<Cell, math>(in, a, h, c, launch.activation);
       if (!it.real) h = 0;  // not NaN, where h is infinite
       if (publishes) publish(h, to, tag + 1);
       if (it.real && job.y)
