@@ -235,7 +235,7 @@ TEST_F(PersistentEmulatedKernel, AWaitThatTakesTooLongLeavesANote) {
   const std::string given_up = stack.top_alone(~std::uint64_t{0}, note);
   EXPECT_NE(given_up.find("block 1: "), std::string::npos) << given_up;
   EXPECT_NE(given_up.find("wait for a word of device memory to change"), std::string::npos);
-  EXPECT_NE(given_up.find("wait for meeting 4, 128 of 384 threads there"), std::string::npos);
+  EXPECT_NE(given_up.find("wait for meeting 3, 256 of 512 threads there"), std::string::npos);
 }
 
 /// Against doubles: as good as f32 gates are taken to be, and no surprise at the ends.

@@ -198,11 +198,11 @@ std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, i
   const KernelFunction kernel =
       kernel_of(case_.math, gates_, plan_.k_lane, plan_.stacked(),
                 case_.math == Math::f32 && case_.form == Form::hoisted && plan_.rows <= few_rows);
-  const Layout at = (plan_.stacked() ? wavefront_layout : layout)(
-      gates_, plan_.k_lane, element_bytes(case_.math), plan_.rows);
+  const Layout at =
+      layout(gates_, plan_.k_lane, element_bytes(case_.math), plan_.rows, plan_.stacked());
   emulator::Grid grid;
   grid.clusters = clusters, grid.blocks = plan_.cluster;
-  grid.threads = plan_.stacked() ? wavefront_threads : half_threads;
+  grid.threads = half_threads * (plan_.stacked() ? 2 : 1);
   grid.shared_bytes = std::size_t(at.floats) * sizeof(float);
   return emulator::launch(grid, schedule, [&] { kernel(what); });
 }

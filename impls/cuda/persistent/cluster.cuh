@@ -19,36 +19,9 @@
 // has come from all threads of the block too, which had read the sums of that step before.
 #pragma once
 
-#include "impls/common/async_copy.cuh"
 #include "impls/cuda/persistent/cluster_block.cuh"
 
 namespace rnnbench::persistent {
-
-/// Input products that were made before, on their way to shared memory: of a unit of a row, which
-/// need not be the thread's own. Warps that own nothing come first.
-template <int gates>
-struct Given {
-  const float* from = nullptr;  // of the step to come; null: none
-  float* to = nullptr;          // in the first of the buffers
-
-  __device__ __forceinline__ void begin(const Chain& chain, const Launch& launch, const Layout& at,
-                                        float* memory, int number, int first) {
-    const int row = number / unit_cap, unit = number % unit_cap;
-    if (!chain.gates || row >= chain.rows || first + unit >= launch.hidden) return;
-    from = chain.gates + (chain.reverse ? launch.steps - 1 : 0) * chain.gates_step +
-           row * chain.gates_row + first + unit;
-    to = memory + at.given + number;
-  }
-  __device__ __forceinline__ void fetch(const Launch& launch, const Layout& at, int step,
-                                        std::int64_t stride) {
-    if (!from || step >= launch.steps) return;
-#pragma unroll
-    for (int g = 0; g < gates; ++g)
-      copy_async_4(to + ((step % input_buffers) * gates + g) * at.given_row,
-                   from + g * launch.hidden, true);
-    from += stride;
-  }
-};
 
 /// Grid: clusters times blocks; launch with a cluster dimension. few: for few rows, f32.
 template <class Cell, int k_lane, Math math, bool few>
@@ -69,14 +42,8 @@ __global__ void __launch_bounds__(half_threads, 1)
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
   }
   __syncthreads();
-  const Layout at = layout(gates, k_lane, bytes, chain.rows);
-  begin_block<Cell, k_lane, math, element>(chain, launch, at, memory, first, RowOfItsOwn{});
-  for (int i = thread; i < row_length(gates); i += half_threads) {
-    const int gate = i / unit_cap, unit = first + i % unit_cap;
-    if (unit < launch.hidden)
-      memory[at.bias + i] =
-          sum_bias<Cell, math>(chain, gate, gate * std::int64_t{launch.hidden} + unit);
-  }
+  const Layout at = layout(gates, k_lane, bytes, chain.rows, false);
+  begin_block<Cell, k_lane, math, element>(chain, launch, at, memory, first);
   __syncthreads();
   cluster_arrive_and_wait();
 
@@ -99,7 +66,7 @@ __global__ void __launch_bounds__(half_threads, 1)
     copies_commit();
   };
   for (int step = 0; step < steps_ahead; ++step) fetch(step);
-  const Receivers<element, math> receivers(memory, lane, blocks);
+  const Receivers<element, math, true> receivers(memory, lane, blocks);
   const int owned = chain.rows * unit_cap, whole_bytes = owned * blocks * bytes;
 
   // odd: the step's last bit, a constant for the addresses that follow from it.

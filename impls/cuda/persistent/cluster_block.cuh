@@ -1,6 +1,7 @@
 // What the kernels of clusters share: a thread's units, where h goes, and a block's beginning.
 #pragma once
 
+#include "impls/common/async_copy.cuh"
 #include "impls/cuda/persistent/one_gate.cuh"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
@@ -90,6 +91,32 @@ struct Unit {
   }
 };
 
+/// Input products that were made before, on their way to shared memory: of a unit of a row, which
+/// need not be the thread's own. Warps that own nothing come first.
+template <int gates>
+struct Given {
+  const float* from = nullptr;  // of the step to come; null: none
+  float* to = nullptr;          // in the first of the buffers
+
+  __device__ __forceinline__ void begin(const Chain& chain, const Launch& launch, const Layout& at,
+                                        float* memory, int number, int first) {
+    const int row = number / unit_cap, unit = number % unit_cap;
+    if (!chain.gates || row >= chain.rows || first + unit >= launch.hidden) return;
+    from = chain.gates + (chain.reverse ? launch.steps - 1 : 0) * chain.gates_step +
+           row * chain.gates_row + first + unit;
+    to = memory + at.given + number;
+  }
+  __device__ __forceinline__ void fetch(const Launch& launch, const Layout& at, int step,
+                                        std::int64_t stride) {
+    if (!from || step >= launch.steps) return;
+#pragma unroll
+    for (int g = 0; g < gates; ++g)
+      copy_async_4(to + ((step % input_buffers) * gates + g) * at.given_row,
+                   from + g * launch.hidden, true);
+    from += stride;
+  }
+};
+
 /// The bits of four units of a row, one in each of four lanes, in all of them.
 __device__ __forceinline__ void gather(std::uint32_t (&all)[4], std::uint32_t word, int lane) {
 #pragma unroll
@@ -97,20 +124,20 @@ __device__ __forceinline__ void gather(std::uint32_t (&all)[4], std::uint32_t wo
 }
 
 /// Where h goes, a unit a lane: to every block of the cluster, for the next step, and to the layer
-/// above.
-template <Element element, Math math>
+/// above. kept: where the blocks' memory is, in registers.
+template <Element element, Math math, bool kept>
 struct Receivers {
   static constexpr int bytes = is_wide<element> ? 4 : 2, lanes = 16 / bytes;  // of one store
-  static constexpr int most = 16 / lanes;  // blocks of the largest cluster
-  std::uint32_t memory[most];              // where the receivers' begins
+  static constexpr int most = 16 / lanes;      // blocks of the largest cluster
+  std::uint32_t own, memory[kept ? most : 1];  // where this block's begins, and the receivers'
   int first, blocks;
 
   __device__ __forceinline__ Receivers(float* begin, int lane, int blocks_)
-      : first(lane % lanes), blocks(blocks_) {
-    const std::uint32_t own = shared_address(begin);
+      : own(shared_address(begin)), first(lane % lanes), blocks(blocks_) {
+    if constexpr (kept)
 #pragma unroll
-    for (int k = 0; k < most; ++k)
-      memory[k] = in_block(own, first + k * lanes < blocks ? first + k * lanes : 0);
+      for (int k = 0; k < most; ++k)
+        memory[k] = in_block(own, first + k * lanes < blocks ? first + k * lanes : 0);
   }
   /// place, barrier: in bytes, of the row's vector from this block's units on, and of what counts.
   __device__ __forceinline__ void send(float h, float scale, bool there, int place, int barrier,
@@ -119,16 +146,22 @@ struct Receivers {
     pack(four, h, scale, lane);
     if (there) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
   }
-  /// Likewise, and for the layer above: `above` is the unit's row's word for this block's first.
-  __device__ __forceinline__ void send_above(float h, float scale, bool there, uint4* above,
-                                             std::uint32_t tag, int lane) const {
+  /// Likewise, and to the layer above. place < 0: nobody in the cluster waits for it. above():
+  /// null, or the unit's row's word for this block's first.
+  template <class Above>
+  __device__ __forceinline__ void hand_on(float h, float scale, bool there, int place, int barrier,
+                                          const Above& above, std::uint32_t tag, int lane) const {
     std::uint32_t four[4];
-    if constexpr (is_wide<element>)
+    if (is_wide<element> || place >= 0) pack(four, h, scale, lane);
+    if (there && place >= 0) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
+    uint4* const to = above();
+    if (!to) return;
+    if constexpr (!kept && element == Element::tf32)  // again: there are no registers to keep it
       pack(four, h, scale, lane);
-    else  // as f32, whose last bits are free then
+    if constexpr (!is_wide<element>)  // as f32, whose last bits are free then
       gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(h))), lane);
     if (there && lane % 4 == 0)
-      store_word(above + lane / 4 % 4, {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
+      store_word(to + lane / 4 % 4, {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
   }
 
  private:
@@ -152,23 +185,18 @@ struct Receivers {
                                         int barrier) const {
 #pragma unroll
     for (int k = 0; k < most; ++k) {
-      if (first + k * lanes >= blocks) continue;
-      store_async(memory[k] + place, uint4{four[0], four[1], four[2], four[3]},
-                  memory[k] + barrier);
+      const int block = first + k * lanes;
+      if (block >= blocks) continue;
+      const std::uint32_t begin = kept ? memory[kept ? k : 0] : in_block(own, block);
+      store_async(begin + place, uint4{four[0], four[1], four[2], four[3]}, begin + barrier);
     }
   }
 };
 
-/// Where a row's vector lies among those of a step.
-struct RowOfItsOwn {
-  __device__ __forceinline__ int operator()(int row) const { return row; }
-};
-
-/// Shared memory before the first step: zeros, h_0, and the largest values.
-template <class Cell, int k_lane, Math math, Element element, class VectorOf>
+/// Shared memory before the first step: zeros, h_0, the biases, and the largest values.
+template <class Cell, int k_lane, Math math, Element element>
 __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& launch,
-                                            const Layout& at, float* memory, int first,
-                                            const VectorOf& vector_of) {
+                                            const Layout& at, float* memory, int first) {
   const int thread = int(threadIdx.x), threads = int(blockDim.x);
   const int states = chain.rows * launch.hidden;
   // What no step writes is multiplied by weights of zero, and must be a number.
@@ -185,10 +213,15 @@ __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& la
   __syncthreads();
   const float scale = scale_of<element>(memory, of_h);
   for (int i = thread; i < states; i += threads) {
-    char* const vector =
-        reinterpret_cast<char*>(memory + at.hidden + at.vectors) +
-        vector_of(i / launch.hidden) * vector_stride(k_lane) * (is_wide<element> ? 4 : 2);
+    char* const vector = reinterpret_cast<char*>(memory + at.hidden + at.vectors) +
+                         i / launch.hidden * vector_stride(k_lane) * (is_wide<element> ? 4 : 2);
     put<element>(vector, i % launch.hidden, bits<element>(load<math>(chain.h_0, i) * scale));
+  }
+  for (int i = thread; i < row_length(Cell::gates); i += threads) {
+    const int gate = i / unit_cap, unit = first + i % unit_cap;
+    if (unit < launch.hidden)
+      memory[at.bias + i] =
+          sum_bias<Cell, math>(chain, gate, gate * std::int64_t{launch.hidden} + unit);
   }
 }
 

@@ -109,16 +109,21 @@ __device__ __forceinline__ void fetch_to_l2(const float* from) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
 }
 
-/// One access of 16 bytes at the L2; leaves `word` alone where not `wanted`.
-__device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
+/// One access of 16 bytes at the L2.
+__device__ __forceinline__ uint4 load_word(const void* from) {
   jitter();
+  uint4 word;
   asm volatile(
-      "{ .reg .pred p; .reg .b64 low, high; .reg .b128 t; setp.ne.u32 p, %5, 0;"
-      " mov.b64 low, {%0, %1}; mov.b64 high, {%2, %3}; mov.b128 t, {low, high};"
-      " @p ld.relaxed.gpu.global.b128 t, [%4];"
+      "{ .reg .b64 low, high; .reg .b128 t; ld.relaxed.gpu.global.b128 t, [%4];"
       " mov.b128 {low, high}, t; mov.b64 {%0, %1}, low; mov.b64 {%2, %3}, high; }"
-      : "+r"(word.x), "+r"(word.y), "+r"(word.z), "+r"(word.w)
-      : "l"(from), "r"(unsigned(wanted)));
+      : "=r"(word.x), "=r"(word.y), "=r"(word.z), "=r"(word.w)
+      : "l"(from));
+  return word;
+}
+/// Leaves `word` alone where not `wanted`. A branch: with a predicate the load waited for what was
+/// there before, and those of several words for one another.
+__device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
+  if (wanted) word = load_word(from);
 }
 __device__ __forceinline__ void store_word(void* to, uint4 word) {
   jitter();

@@ -127,12 +127,6 @@ struct Quad {
       set(bits<element>(v[0]), bits<element>(v[1]), bits<element>(v[2]), bits<element>(v[3]));
     }
   }
-  __device__ __forceinline__ void write(void* to) const {
-    if constexpr (count == 4)
-      *static_cast<uint4*>(to) = {word[0], word[1], word[2], word[3]};
-    else
-      *static_cast<uint2*>(to) = {word[0], word[1]};
-  }
   __device__ __forceinline__ void read(const void* from) {
     if constexpr (count == 4) {
       const uint4 all = *static_cast<const uint4*>(from);
@@ -252,20 +246,14 @@ __device__ __forceinline__ float largest_state(const void* h_0, int states) {
 template <int gates, int k_lane, Math math, bool pairs>
 class Products {
   static constexpr Element element = element_of<math, gates>;
-  static constexpr bool parks = !pairs && parks_weights(gates, k_lane, is_wide<element> ? 4 : 2);
 
  public:
-  /// Bytes of shared memory that a warp's weights need.
-  static constexpr int parked_bytes = parks ? 2048 : 0;
-
   /// W's rows of units `first` on, for each gate; from `from` [gates * H, H], column k at place
   /// k of the vectors. The scales are of `split` elements: these weights', and of the vectors that
-  /// it will be given. parked: parked_bytes of shared memory for each warp.
+  /// it will be given.
   __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
-                                       const Launch& launch, float scale, float vectors_scale,
-                                       void* parked = nullptr) {
+                                       const Launch& launch, float scale, float vectors_scale) {
     scale_ = 1 / scale / vectors_scale;
-    if constexpr (parks) parked_ = static_cast<uint4*>(parked) + warp * (parked_bytes / 16) + lane;
 #pragma unroll
     for (int g = 0; g < gates; ++g) {
 #pragma unroll
@@ -283,7 +271,6 @@ class Products {
             value[i] = there ? load<math>(from, row + unsigned(column)) * scale : 0.0f;
           }
           weights_[g][half][j].set_values(value);
-          if (is_parked(g)) weights_[g][half][j].write(parked_ + 32 * (2 * j + half));
         }
       }
     }
@@ -314,7 +301,7 @@ class Products {
   /// With n_tiles times eight vectors. left: of them and those behind, from this lane's first one.
   template <int n_tiles>
   __device__ __forceinline__ void tiles(const char* vectors, int left, float* parts) const {
-    constexpr int at_once = pairs || gates < 4 ? gates : 1;  // gates
+    constexpr int at_once = pairs || gates < 4 ? gates : 2;  // gates
 #pragma unroll
     for (int first = 0; first < gates; first += at_once) {
       Sums<element, pairs> s[at_once][n_tiles];
@@ -328,7 +315,7 @@ class Products {
         for (int g = 0; g < at_once; ++g)
 #pragma unroll
           for (int n = 0; n < n_tiles; ++n)
-            add_products(s[g][n], weights(first + g, 0, j), weights(first + g, 1, j), b[n]);
+            add_products(s[g][n], weights_[first + g][0][j], weights_[first + g][1][j], b[n]);
       }
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
@@ -344,18 +331,7 @@ class Products {
     }
   }
 
-  __device__ __forceinline__ static constexpr bool is_parked(int gate) {
-    return parks && gate == gates - 1;
-  }
-  __device__ __forceinline__ Quad<element> weights(int gate, int half, int chunk) const {
-    if (!is_parked(gate)) return weights_[gate][half][chunk];
-    Quad<element> quad;
-    quad.read(parked_ + 32 * (2 * chunk + half));
-    return quad;
-  }
-
   Quad<element> weights_[gates][2][chunks];
-  uint4* parked_ = nullptr;  // of this lane, in shared memory
   float scale_ = 1;
 };
 

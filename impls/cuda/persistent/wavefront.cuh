@@ -1,346 +1,248 @@
 // The persistent wavefront kernel: a stack of layers at once, one launch for a whole sequence.
 //
 // Each layer is a cluster, as in cluster.cuh, and hands h on through the L2 in words that carry
-// their own validity: the reader looks at the data itself until it is there. A block's warps each
-// do one thing. Eight multiply h of the step before by W_hh, eight more h of the layer below by
-// W_ih, and five add up what these made, compute the gates and hand h on, to the cluster and to the
-// layer above. With more than eight rows the block has two groups of them, one after the other in
-// each step: while the h of one is on its way and its gates are made, the other's is multiplied.
+// their own validity: the reader looks at the data itself until it is there. Eight more warps of
+// each block make its input products from them, in the time that the hidden warps wait for h.
 //
-// What bounds it: tensor cores and the way between SMs share the load, and neither is full; a step
-// is as long as the chain of one group, unless both groups' products or stores take longer.
-// Teaches: warps that do one thing each, and pipelines between them by named barriers.
+// What bounds it: ten rows' h on its way to sixteen blocks, tensor cores that both halves of the
+// warps share, and gates that only as many threads as units and rows make. Teaches: how layers
+// depend on each other only by their data.
 //
-// Why no buffer is overwritten too early: of each group, for the reasons in cluster.cuh. Sums of
-// input products have two buffers for each group, and who read one says so (`inputs_read`). Vectors
-// of the layer below have two buffers in turns: one is written when all input warps have met after
-// the one before, and they had read it then.
+// Why no buffer is overwritten too early: as in cluster.cuh. Of the inputs, sums of two steps have
+// places of their own, and who has read them says so (inputs_read).
 #pragma once
 
 #include "impls/cuda/persistent/cluster_block.cuh"
 
 namespace rnnbench::persistent {
 
-/// Barriers of the block. A group's gates wait for its products; of inputs in an even or odd step.
-enum Meeting { input_warps = 1, hidden_ready = 2, inputs_ready = 4, inputs_read = 8 };
+/// Barriers of the block that `threads` threads come to: of the hidden warps, of the input warps,
+/// and of both, where input sums of an even or odd step are there, and where they have been read.
+enum Meeting { hidden_warps = 1, input_warps = 2, inputs_ready = 3, inputs_read = 5 };
 
-/// Threads that come to a group's meetings: groups share out the gate warps.
-__device__ __forceinline__ int meeting_threads(const Groups& groups) {
-  return half_threads + 32 * gate_warps / groups.count;
-}
-
-/// The tag of this call's words. In shared memory, because registers are full of weights.
-__device__ __forceinline__ std::uint32_t* tag_at(float* memory) {
-  return reinterpret_cast<std::uint32_t*>(memory) + tag_place;
-}
+/// Whether registers hold little beside the weights.
+template <class Cell, Math math>
+inline constexpr bool tight = Cell::gates > 1 && (math == Math::f32 || math == Math::tf32);
 
 /// What h of the layer below is multiplied by: the first of its words.
 __device__ __forceinline__ float scale_below(const Chain& chain, const Launch& launch,
                                              std::uint32_t tag) {
-  uint4 word{};
-  load_word(word, chain.below, true);
-  for (Watchdog watchdog; (word.z & 1) != tag; load_word(word, chain.below, true))
+  uint4 word = load_word(chain.below);
+  for (Watchdog watchdog; (word.z & 1) != tag; word = load_word(chain.below))
     watchdog.look(launch, Waits::below, 0);
   return __uint_as_float(word.x);
 }
 
-/// The warps that multiply h.
-template <class Cell, int k_lane, Math math>
-__device__ __forceinline__ void multiply_hidden(const Chain& chain, const Launch& launch,
-                                                float* memory, int thread) {
-  // h is whole: of each group, in an even or odd step.
-  auto* const whole = reinterpret_cast<std::uint64_t*>(memory);
-  constexpr Element element = element_of<math, Cell::gates>;
-  constexpr int bytes = is_wide<element> ? 4 : 2;
-  const int warp = thread / 32, lane = thread % 32;
-  // Locals, because what lies in shared memory is read again after every barrier.
-  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap, all = chain.rows;
-  const Groups groups = groups_of(all);
-  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, all);
-  const int meeting = meeting_threads(groups);
-  Products<Cell::gates, k_lane, math, false> products;
-  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
-                scale_of<element>(memory, of_h), memory + at.parked);
-  for (int step = 0; step < launch.steps; ++step) {
-    const int odd = step & 1;
-    const auto make_group = [&](int group, int rows) {
-      if (thread == 0 && step < launch.steps - 1)
-        barrier_expect(&whole[group * 2 + odd], rows * unit_cap * blocks * bytes);
-      if (step > 0)
-        wait(&whole[group * 2 + 1 - odd], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
-      products.multiply(reinterpret_cast<const char*>(memory + at.hidden + (1 - odd) * at.vectors +
-                                                      group * at.group),
-                        rows,
-                        memory + at.hidden_parts + groups.begin(group) * parts_stride(Cell::gates),
-                        warp, lane);
-      arrive(hidden_ready + group, meeting);
-    };
-    make_group(0, groups.first);
-    if (groups.count > 1) make_group(1, all - groups.first);
+/// A step's h of the layer below, each word as soon as it is there. log_words: of a row's words.
+template <Element element, int k_lane>
+__device__ __forceinline__ void bring_below(const Chain& chain, const Launch& launch, int thread,
+                                            int log_words, int step, int now, std::uint32_t tag,
+                                            char* vectors) {
+  constexpr int group = 3, bytes = is_wide<element> ? 4 : 2;
+  const int words = chain.rows << log_words;
+  const char* const from =
+      static_cast<const char*>(chain.below) + (std::int64_t{now} * words + 1) * tagged_bytes;
+  for (int begin = thread; begin < words; begin += group * half_threads) {
+    uint4 word[group] = {};
+    unsigned missing = 0;
+#pragma unroll
+    for (int n = 0; n < group; ++n) {
+      const int i = begin + n * half_threads;
+      missing |= unsigned(i < words) << n;
+      if (i < words) word[n] = load_word(from + i * tagged_bytes);
+    }
+    Watchdog watchdog;
+    while (true) {
+#pragma unroll
+      for (int n = 0; n < group; ++n) {
+        if (!(missing >> n & 1)) continue;
+        const int i = begin + n * half_threads, row = i >> log_words;
+        const int k = (i - (row << log_words)) * tagged_units;
+        if ((word[n].z & 1) == tag) {
+          missing &= ~(1u << n);
+          word[n].z &= ~1u;  // the same bits in every call
+          char* const to = vectors + (row * vector_stride(k_lane) + k) * bytes;
+          if constexpr (is_wide<element>) {
+            *reinterpret_cast<uint4*>(to) = word[n];
+          } else {
+            const auto value = [](std::uint32_t bits_of) {
+              return bits<element>(__uint_as_float(bits_of));
+            };
+            Quad<element> quad;
+            quad.set(value(word[n].x), value(word[n].y), value(word[n].z), value(word[n].w));
+            *reinterpret_cast<uint2*>(to) = {quad.word[0], quad.word[1]};
+          }
+        } else {
+          word[n] = load_word(from + i * tagged_bytes);
+        }
+      }
+      if (!missing) break;
+      watchdog.look(launch, Waits::below, step);
+    }
   }
 }
 
-/// Words of the layer below for a group of rows, on their way to a thread: `most` at once.
-template <int most>
-struct Below {
-  uint4 word[most] = {};
-
-  /// from: of the group's `count` words. begin: the first of the thread's.
-  __device__ __forceinline__ void ask(const char* from, int count, int begin) {
-#pragma unroll
-    for (int n = 0; n < most; ++n) {
-      const int i = begin + n * half_threads;
-      load_word(word[n], from + i * tagged_bytes, i < count);
-    }
-  }
-  /// What was asked for to `vectors`, each as soon as it is there. log_words: of a row's words.
-  template <Element element, int k_lane>
-  __device__ __forceinline__ void bring(const char* from, int count, int begin,
-                                        const Launch& launch, int log_words, int step,
-                                        std::uint32_t tag, char* vectors) {
-    constexpr int bytes = is_wide<element> ? 4 : 2;
-#pragma unroll
-    for (int n = 0; n < most; ++n) {
-      const int i = begin + n * half_threads, row = i >> log_words;
-      if (i >= count) continue;
-      for (Watchdog watchdog; (word[n].z & 1) != tag;
-           load_word(word[n], from + i * tagged_bytes, true))
-        watchdog.look(launch, Waits::below, step);
-      word[n].z &= ~1u;  // the same bits in every call
-      char* const to =
-          vectors + (row * vector_stride(k_lane) + (i - (row << log_words)) * tagged_units) * bytes;
-      if constexpr (is_wide<element>) {
-        *reinterpret_cast<uint4*>(to) = word[n];
-      } else {
-        const auto value = [](std::uint32_t bits_of) {
-          return bits<element>(__uint_as_float(bits_of));
-        };
-        Quad<element> quad;
-        quad.set(value(word[n].x), value(word[n].y), value(word[n].z), value(word[n].w));
-        *reinterpret_cast<uint2*>(to) = {quad.word[0], quad.word[1]};
-      }
-    }
-  }
-};
-
-/// The warps that multiply h of the layer below, up to two steps ahead of the gates. Words of the
-/// next group are asked for before this one's products.
+/// The warps that make the input products of a stacked layer, up to two steps ahead of the others.
 template <class Cell, int k_lane, Math math>
-__device__ __forceinline__ void multiply_inputs(const Chain& chain, const Launch& launch,
-                                                float* memory, int thread) {
+__device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& launch,
+                                            const Layout& at, float* memory, int thread, int first,
+                                            int blocks, std::uint32_t tag) {
   constexpr Element element = element_of<math, Cell::gates>;
+  constexpr int length = row_length(Cell::gates);
   const int warp = thread / 32, lane = thread % 32;
-  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap, all = chain.rows;
-  const std::uint32_t tag = *tag_at(memory);
-  const Groups groups = groups_of(all);
-  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, all);
-  const int meeting = meeting_threads(groups);
   int log_words = 0;
   while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
-  Products<Cell::gates, k_lane, math, false> products;
+  Products<Cell::gates, k_lane, math, !tight<Cell, math>> products;
   products.read(chain.w_ih, warp, lane, first, launch, scale_of<element>(memory, of_input_weights),
-                element == Element::split ? scale_below(chain, launch, tag) : 1.0f,
-                memory + at.parked + half_warps * products.parked_bytes / 4);
-  constexpr int at_once = parks_weights(Cell::gates, k_lane, is_wide<element> ? 4 : 2) ? 1 : 2;
-  constexpr bool ahead = at_once > 1;  // where weights leave registers for it
-  Below<at_once> below;
-  const std::int64_t step_bytes = std::int64_t{all << log_words} * tagged_bytes;
-  const int words_0 = groups.first << log_words, words_1 = (all - groups.first) << log_words;
-  const char* from = static_cast<const char*>(chain.below) + tagged_bytes +
-                     (chain.reverse ? launch.steps - 1 : 0) * step_bytes;
-  const std::int64_t onward = chain.reverse ? -step_bytes : step_bytes;
-  if constexpr (ahead) below.ask(from, words_0, thread);
-  int turn = 0;
+                element == Element::split ? scale_below(chain, launch, tag) : 1.0f);
   for (int step = 0; step < launch.steps; ++step) {
-    const int odd = step & 1;
-    const auto make_group = [&](int group, int rows, int words) {
-      char* const vectors = reinterpret_cast<char*>(memory + at.below + turn * at.group);
-      const char* const own = from + (group == 0 ? 0 : words_0 * tagged_bytes);
-#pragma unroll 1
-      for (int begin = thread; begin < words; begin += at_once * half_threads) {
-        if (!ahead || begin != thread) below.ask(own, words, begin);
-        below.template bring<element, k_lane>(own, words, begin, launch, log_words, step, tag,
-                                              vectors);
-      }
-      meet(input_warps, half_threads);
-      if (group == groups.count - 1) from += onward;
-      if constexpr (ahead) {
-        if (group < groups.count - 1)
-          below.ask(from + words_0 * tagged_bytes, words_1, thread);
-        else if (step + 1 < launch.steps)
-          below.ask(from, words_0, thread);
-      }
-      if (step >= 2) meet(inputs_read + group * 2 + odd, meeting);
-      products.multiply(
-          vectors, rows,
-          memory + at.below_parts + (odd * all + groups.begin(group)) * parts_stride(Cell::gates),
-          warp, lane);
-      arrive(inputs_ready + group * 2 + odd, meeting);
-      turn ^= 1;
-    };
-    make_group(0, groups.first, words_0);
-    if (groups.count > 1) make_group(1, all - groups.first, words_1);
+    char* const vectors = reinterpret_cast<char*>(memory + at.below + (step & 1) * at.vectors);
+    const int now = chain.reverse ? launch.steps - 1 - step : step;
+    bring_below<element, k_lane>(chain, launch, thread, log_words, step, now, tag, vectors);
+    meet(input_warps, half_threads);
+    products.multiply(vectors, chain.rows, memory + at.below_parts, warp, lane);
+    meet(input_warps, half_threads);
+    if (step >= 2) meet(inputs_read + (step & 1), 2 * half_threads);
+    float* const sums = memory + at.inputs + (step & 1) * at.sums;
+    for (int i = thread; i < chain.rows * length; i += half_threads)
+      sums[i] =
+          memory[at.bias + i % length] + sum_of_warps(memory + at.below_parts + i * group_stride);
+    arrive(inputs_ready + (step & 1), 2 * half_threads);
   }
 }
 
-/// The warps that make the gates, of a group each: of up to twice two rows, a unit a lane.
+/// The warps that make the hidden products and the gates.
 template <class Cell, int k_lane, Math math>
-__device__ __forceinline__ void make_gates(const Chain& chain, const Launch& launch, float* memory,
-                                           int warp, int lane) {
+__device__ __forceinline__ void step_units(const Chain& chain, const Launch& launch,
+                                           const Layout& at, float* memory, std::uint64_t* whole,
+                                           int thread, int rank, int blocks, std::uint32_t tag) {
   constexpr Element element = element_of<math, Cell::gates>;
-  constexpr int gates = Cell::gates, bytes = is_wide<element> ? 4 : 2, most = 2;
-  constexpr int stride = parts_stride(gates);
-  const std::uint32_t tag = *tag_at(memory);
-  const int blocks = cluster_blocks(), rank = cluster_rank(), all = chain.rows;
-  const int first = rank * unit_cap, unit = first + lane % unit_cap;
-  const Groups groups = groups_of(all);
-  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, all);
-  const int warps = gate_warps / groups.count;  // of a group
-  const int group = warp / warps, meeting = meeting_threads(groups);
+  constexpr int gates = Cell::gates, length = row_length(gates);
+  constexpr int bytes = is_wide<element> ? 4 : 2;
+  const int warp = thread / 32, lane = thread % 32, first = rank * unit_cap;
+  constexpr bool roomy = !tight<Cell, math>;
+  const bool given = !chain.below;
   const float scale = scale_of<element>(memory, of_h);
-  if (chain.above && rank == 0 && warp == 0 && lane == 0)
+  Products<gates, k_lane, math, !tight<Cell, math>> products;
+  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
+                scale);
+  if (chain.above && rank == 0 && thread == 0)
     store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
+  Unit<Cell, math> own;
+  Given<gates> other;
   const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
-  const std::int64_t gates_step = onward(chain.gates_step), y_step = onward(chain.y_step);
-  const std::int64_t above_row = blocks * (unit_cap / tagged_units);
-  const std::int64_t above_step = onward(all * above_row);
-  const bool below = chain.below;
-  const Receivers<element, math> receivers(memory, lane, blocks);
-  float bias[gates] = {};
-  if (unit < launch.hidden)
-#pragma unroll
-    for (int g = 0; g < gates; ++g)
-      bias[g] = sum_bias<Cell, math>(chain, g, g * std::int64_t{launch.hidden} + unit);
-
-  Unit<Cell, math> units[most];
-  const float* given[most] = {};  // of the step to come; null: none
-  float next[most][gates] = {};
-  uint4* above[most] = {};  // the row's word for this block's first unit, or null
-  bool has[most] = {};      // whether the warp has such rows
-  int place[most] = {};
-  const auto ask = [&](int n) {
-    if (!given[n]) return;
-#pragma unroll
-    for (int g = 0; g < gates; ++g) next[n][g] = given[n][g * launch.hidden];
-    given[n] += gates_step;
+  const std::int64_t gates_step = roomy ? onward(chain.gates_step) : 0;
+  const std::int64_t y_step = roomy ? onward(chain.y_step) : 0;
+  // Registers that are full of weights have no room for these two.
+  const auto kept = [&](std::int64_t step, std::int64_t in_shared_memory) {
+    return roomy ? step : onward(in_shared_memory);
   };
-#pragma unroll
-  for (int n = 0; n < most; ++n) {
-    const int row = 2 * (warp % warps + n * warps);  // of the group
-    has[n] = row < groups.rows(group, all);
-    if (!has[n]) continue;
-    Unit<Cell, math>& own = units[n];
-    own.begin(chain, launch, (groups.begin(group) + row) * unit_cap + lane, first);
-    place[n] = int(sizeof(float)) * (at.hidden + group * at.group) +
-               ((row + lane / unit_cap) * vector_stride(k_lane) + first) * bytes;
-    const std::int64_t now = chain.reverse ? launch.steps - 1 : 0;
-    if (chain.gates && own.real)
-      given[n] = chain.gates + now * chain.gates_step + own.row * chain.gates_row + unit;
-    if (chain.above)
-      above[n] = static_cast<uint4*>(chain.above) + 1 + (now * all + own.row) * above_row +
-                 rank * (unit_cap / tagged_units);
-    ask(n);
-  }
-  const auto sum = [&](int parts, int n, int g) {
-    return sum_of_warps(memory + parts + units[n].row * stride +
-                        (g * unit_cap + units[n].unit) * group_stride);
+  own.begin(chain, launch, thread, first);
+  other.begin(chain, launch, at, memory, half_threads - 1 - thread, first);
+  const auto fetch = [&](int step) {
+    if (!given) return;
+    other.fetch(launch, at, step, kept(gates_step, chain.gates_step));
+    copies_commit();
   };
+  for (int step = 0; step < steps_ahead; ++step) fetch(step);
+  const Receivers<element, math, roomy> receivers(memory, lane, blocks);
+  const int owned = chain.rows * unit_cap, whole_bytes = owned * blocks * bytes;
 
-  for (int step = 0; step < launch.steps; ++step) {
-    const int odd = step & 1;
-    float x[most][gates];
-#pragma unroll
-    for (int n = 0; n < most; ++n)
-#pragma unroll
-      for (int g = 0; g < gates; ++g) x[n][g] = next[n][g] + bias[g];
-    if (below) {
-      meet(inputs_ready + group * 2 + odd, meeting);
-#pragma unroll
-      for (int n = 0; n < most; ++n)
-        if (units[n].there)
-#pragma unroll
-          for (int g = 0; g < gates; ++g) x[n][g] += sum(at.below_parts + odd * all * stride, n, g);
-      // Nobody waits for the last two.
-      if (step + 2 < launch.steps) arrive(inputs_read + group * 2 + odd, meeting);
+  // odd: the step's last bit, a constant where registers hold the addresses that follow from it.
+  const auto make_step = [&](int odd, int step) {
+    const bool last = step == launch.steps - 1;
+    if (thread == 0 && !last) barrier_expect(&whole[odd], whole_bytes);
+    if (step > 0) wait(&whole[1 - odd], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
+    float* const parts = memory + at.hidden_parts;
+    products.multiply(reinterpret_cast<const char*>(memory + at.hidden + (1 - odd) * at.vectors),
+                      chain.rows, parts, warp, lane);
+    if (given) {
+      copies_wait<steps_ahead - 1>();
+      meet(hidden_warps, half_threads);
+    } else {
+      meet(inputs_ready + odd, 2 * half_threads);
     }
-    meet(hidden_ready + group, meeting);
+    if (warp * 32 < owned) {  // all lanes of the warp
+      if (own.there) {
+        float x[gates] = {}, a[gates];
 #pragma unroll
-    for (int n = 0; n < most; ++n) {
-      Unit<Cell, math>& own = units[n];
-      if (!own.there) continue;
-      float a[gates];
-#pragma unroll
-      for (int g = 0; g < gates; ++g) {
-        a[g] = sum(at.hidden_parts, n, g);
-        if (!Cell::adds_products(g)) a[g] += own.apart;
+        for (int g = 0; g < gates; ++g) {
+          if (given)
+            x[g] = memory[at.given + ((step % input_buffers) * gates + g) * at.given_row + thread] +
+                   memory[at.bias + g * unit_cap + own.unit];
+          else
+            x[g] = memory[at.inputs + odd * at.sums + own.row * length + g * unit_cap + own.unit];
+          a[g] = sum_of_warps(parts + own.row * parts_stride(gates) +
+                              (g * unit_cap + own.unit) * group_stride);
+          if (!Cell::adds_products(g)) a[g] += own.apart;
+        }
+        update_quickly<Cell, math>(x, a, own.h, own.c, launch.activation);
+        if (!own.real) own.h = 0;  // not NaN, where an input is infinite
       }
-      update_quickly<Cell, math>(x[n], a, own.h, own.c, launch.activation);
-      if (!own.real) own.h = 0;  // not NaN, where an input is infinite
+      const auto above = [&]() -> uint4* {
+        if (!chain.above) return nullptr;
+        const int now = chain.reverse ? launch.steps - 1 - step : step;
+        return static_cast<uint4*>(chain.above) + 1 +
+               ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
+                   (unit_cap / tagged_units);
+      };
+      const int place = int(sizeof(float)) * (at.hidden + odd * at.vectors) +
+                        (own.row * vector_stride(k_lane) + first) * bytes;
+      receivers.hand_on(own.h, scale, own.there, last ? -1 : place, odd * int(sizeof *whole), above,
+                        tag, lane);
+      if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += kept(y_step, chain.y_step);
     }
-    if (step < launch.steps - 1)
-#pragma unroll
-      for (int n = 0; n < most; ++n)
-        if (has[n])
-          receivers.send(units[n].h, scale, units[n].there,
-                         place[n] + odd * int(sizeof(float)) * at.vectors,
-                         (group * 2 + odd) * int(sizeof(std::uint64_t)), lane);
-#pragma unroll
-    for (int n = 0; n < most; ++n) {
-      if (!has[n]) continue;
-      Unit<Cell, math>& own = units[n];
-      if (above[n]) {
-        receivers.send_above(own.h, scale, own.there, above[n], tag, lane);
-        above[n] += above_step;
-      }
-      if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += y_step;
-      if (step + 1 < launch.steps) ask(n);
+    fetch(step + steps_ahead);
+    // Nobody waits for the last two.
+    if (!given && step + 2 < launch.steps) arrive(inputs_read + odd, 2 * half_threads);
+  };
+  if constexpr (roomy) {
+    for (int step = 0; step < launch.steps; step += 2) {
+      make_step(0, step);
+      if (step + 1 < launch.steps) make_step(1, step + 1);
     }
+  } else {
+    for (int step = 0; step < launch.steps; ++step) make_step(step & 1, step);
   }
-#pragma unroll
-  for (int n = 0; n < most; ++n) units[n].end(chain, launch, first);
+  own.end(chain, launch, first);
   // Every block has read it: those of this cluster before its barrier, and those of the layers
   // below before they wrote the words that the last step needed.
   jitter();
-  if (chain.ends_epoch && rank == 0 && warp == 0 && lane == 0) *chain.epoch += 1;
+  if (chain.ends_epoch && rank == 0 && thread == 0) *chain.epoch += 1;
 }
 
 /// Grid: clusters times blocks; launch with a cluster dimension, and cooperatively, because
 /// clusters wait on each other.
 template <class Cell, int k_lane, Math math>
-__global__ void __launch_bounds__(wavefront_threads, 1)
+__global__ void __launch_bounds__(2 * half_threads, 1)
     persistent_wavefront(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
   constexpr Element element = element_of<math, Cell::gates>;
   RNNBENCH_DYNAMIC_SHARED(memory);
-  const int blocks = cluster_blocks(), first = cluster_rank() * unit_cap;
+  auto* const whole = reinterpret_cast<std::uint64_t*>(memory);  // h of an even or odd step is
+  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * unit_cap;
   const int thread = int(threadIdx.x);
   // In shared memory: in registers it would take those of the weights.
   RNNBENCH_SHARED(Chain, chain);
   if (thread == 0) {
     chain = launch.chains[blockIdx.x / blocks];
-    for (int k = 0; k < barriers; ++k)
-      barrier_init(reinterpret_cast<std::uint64_t*>(memory) + k, 1);
+    for (int k = 0; k < 2; ++k) barrier_init(&whole[k], 1);
     barriers_ready();
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
-    // Before the barrier of the cluster, after which a block may end and hand it on.
-    jitter();
-    *tag_at(memory) = (*chain.epoch + 1) & 1;
   }
   __syncthreads();
-  const Layout at = wavefront_layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, chain.rows);
-  const Groups groups = groups_of(chain.rows);
-  begin_block<Cell, k_lane, math, element>(chain, launch, at, memory, first, [&](int row) {
-    return row < groups.first ? row : group_rows + row - groups.first;
-  });
+  const Layout at = layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, chain.rows, true);
+  // Before the barrier of the cluster, after which a block may end and hand it on.
+  jitter();
+  const std::uint32_t tag = (*chain.epoch + 1) & 1;
+  begin_block<Cell, k_lane, math, element>(chain, launch, at, memory, first);
   __syncthreads();
   cluster_arrive_and_wait();
   if (thread < half_threads)
-    multiply_hidden<Cell, k_lane, math>(chain, launch, memory, thread);
-  else if (thread >= 2 * half_threads)
-    make_gates<Cell, k_lane, math>(chain, launch, memory, thread / 32 - 2 * half_warps,
-                                   thread % 32);
+    step_units<Cell, k_lane, math>(chain, launch, at, memory, whole, thread, rank, blocks, tag);
   else if (chain.below)
-    multiply_inputs<Cell, k_lane, math>(chain, launch, memory, thread - half_threads);
+    make_inputs<Cell, k_lane, math>(chain, launch, at, memory, thread - half_threads, first, blocks,
+                                    tag);
 #endif
 }
 

@@ -39,6 +39,11 @@ inline void fetch_to_l2(const float* from) {
 inline void load_word(uint4& word, const void* from, bool wanted) {
   if (wanted) word = std::bit_cast<uint4>(emulator::load_relaxed(from));
 }
+inline uint4 load_word(const void* from) {
+  uint4 word{};
+  load_word(word, from, true);
+  return word;
+}
 inline void store_word(void* to, uint4 word) {
   emulator::store_relaxed(to, std::bit_cast<emulator::Word>(word));
 }
