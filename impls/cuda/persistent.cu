@@ -130,8 +130,7 @@ class OnClusters final : public Kernel {
     attributes[1].val.cooperative = 1;
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(unsigned(clusters) * unsigned(plan_.cluster));
-    config.blockDim =
-        dim3(unsigned(plan_.stacked() ? persistent::wavefront_threads : persistent::half_threads));
+    config.blockDim = dim3(unsigned(persistent::half_threads) * (plan_.stacked() ? 2 : 1));
     config.dynamicSmemBytes = std::size_t(shared_);
     config.stream = stream;
     config.attrs = attributes.data();
