@@ -161,8 +161,8 @@ double shared_bytes(const DeviceInfo& device) {
 
 Layout layout_of(const Plan& plan, const Problem& p) {
   // f32 with several gates is two halves: products.cuh.
-  return (plan.stacked() ? wavefront_layout : layout)(gates(p.cell), plan.k_lane,
-                                                      element_bytes(math_of(p.dtype)), plan.rows);
+  return layout(gates(p.cell), plan.k_lane, element_bytes(math_of(p.dtype)), plan.rows,
+                plan.stacked());
 }
 
 double input_products_s(const Problem& p, const DeviceInfo& device, int layers) {
