@@ -113,7 +113,8 @@ TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
 }
 
 /// Its f32 of products of parts may be called f32 where the error is within twice that of the f32
-/// units, as cuda:fused uses them.
+/// units, as cuda:fused uses them; in the grid's tiles for 32 rows, whose registers hold no sums of
+/// low parts apart, within two and a half times.
 TEST_F(GpuPersistent, ProductsOfPartsAreAsGoodAsF32) {
   std::mt19937 random(25);
   for (const char* text : {"gru_b10_t100_i128_h256_l6_f32", "lstm_b10_t100_i128_h256_l2_f32",
@@ -137,7 +138,8 @@ TEST_F(GpuPersistent, ProductsOfPartsAreAsGoodAsF32) {
       const double error = error_of(*impl, options);
       std::printf("%s: f32 units %.2g, of parts %.2g %s\n", text, f32_error, error,
                   options.more.at("config").c_str());
-      EXPECT_LE(error, 2 * f32_error) << text;
+      const bool apart = options.more.at("config").find("-b32-") == std::string::npos;
+      EXPECT_LE(error, (apart ? 2 : 2.5) * f32_error) << text;
     }
   }
 }

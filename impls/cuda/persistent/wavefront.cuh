@@ -49,7 +49,7 @@ __device__ __forceinline__ void bring_below(const Chain& chain, const Launch& la
     for (int n = 0; n < group; ++n) {
       const int i = begin + n * half_threads;
       missing |= unsigned(i < words) << n;
-      if (i < words) word[n] = load_word(from + i * tagged_bytes);
+      load_word_in_turn(word[n], from + i * tagged_bytes, i < words);
     }
     Watchdog watchdog;
     while (true) {
@@ -73,7 +73,7 @@ __device__ __forceinline__ void bring_below(const Chain& chain, const Launch& la
             *reinterpret_cast<uint2*>(to) = {quad.word[0], quad.word[1]};
           }
         } else {
-          word[n] = load_word(from + i * tagged_bytes);
+          load_word_in_turn(word[n], from + i * tagged_bytes, true);
         }
       }
       if (!missing) break;

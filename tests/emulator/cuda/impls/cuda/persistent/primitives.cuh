@@ -39,6 +39,9 @@ inline void fetch_to_l2(const float* from) {
 inline void load_word(uint4& word, const void* from, bool wanted) {
   if (wanted) word = std::bit_cast<uint4>(emulator::load_relaxed(from));
 }
+inline void load_word_in_turn(uint4& word, const void* from, bool wanted) {
+  load_word(word, from, wanted);
+}
 inline uint4 load_word(const void* from) {
   uint4 word{};
   load_word(word, from, true);
