@@ -108,7 +108,7 @@ inline constexpr std::array halves_tiles_4{
 };
 inline constexpr std::array tf32_tiles_1{
     GridTile{16, 1, 8, 8},
-    GridTile{16, 4, 8, 8},
+    GridTile{16, 4, 7, 9},
 };
 inline constexpr std::array tf32_tiles_3{
     GridTile{16, 1, 4, 8},
@@ -116,7 +116,7 @@ inline constexpr std::array tf32_tiles_3{
 };
 inline constexpr std::array tf32_tiles_4{
     GridTile{16, 1, 3, 6},
-    GridTile{16, 2, 3, 6, 1},
+    GridTile{16, 2, 2, 6, 1},
 };
 inline constexpr auto f32_tiles_1 = tf32_tiles_1;
 inline constexpr auto f32_tiles_3 = tf32_tiles_3;
