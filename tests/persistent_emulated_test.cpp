@@ -185,6 +185,8 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   for (const Schedule::Kind kind : emulator::all_kinds)
     for (std::uint32_t seed = 1; seed <= 2; ++seed) schedules.push_back({kind, seed});
   check({.form = Form::hoisted, .rows = 9, .hidden = 33, .steps = 5}, schedules);
+  // Three warps wait for words, and both buffers are written twice.
+  check({.form = Form::rows, .rows = 1, .hidden = 131, .steps = 5}, schedules);
   check({.form = Form::wavefront, .rows = 3, .hidden = 33, .steps = 6, .parts = 2}, schedules);
   check({.cell = Cell::rnn_tanh, .form = Form::wavefront, .rows = 3, .steps = 4, .parts = 3},
         schedules);

@@ -39,7 +39,9 @@ constexpr Case repeated[] = {{"gru_b128_t16_i16_h128_l1_f32", Form::solo},
                              {"lstm_b10_t24_i128_h256_l6_f16", Form::wavefront},
                              {"gru_b20_t16_i33_h301_l2_f32", Form::grid},
                              {"lstm-bi_b37_t8_i33_h400_l2_f16", Form::grid},
-                             {"gru_b64_t8_i64_h1024_l1_f16", Form::grid}};
+                             {"gru_b64_t8_i64_h1024_l1_f16", Form::grid},
+                             {"gru_b1_t24_i16_h1024_l1_f32", Form::rows},
+                             {"lstm-bi_b3_t16_i16_h513_l2_f32", Form::rows}};
 
 /// Pairs that one GPU may have at once; of the second and third one there is room for half.
 constexpr Case together[][2] = {
@@ -67,7 +69,8 @@ constexpr Case long_and_short[] = {{"gru_b3_t1_i8_h128_l1_f32", Form::solo},
                                    {"lstm_b2_t1_i16_h65_l4_f32", Form::wavefront},
                                    {"lstm_b2_t1_i16_h65_l4_f16", Form::wavefront},
                                    {"gru_b2_t1_i16_h264_l1_f32", Form::grid},
-                                   {"lstm_b2_t1_i16_h264_l1_f16", Form::grid}};
+                                   {"lstm_b2_t1_i16_h264_l1_f16", Form::grid},
+                                   {"gru_b1_t1_i16_h265_l1_f32", Form::rows}};
 constexpr int lengths[] = {1, 2, 3, 4, 5, 7, 8, 64, 511, 4096};
 
 Problem problem_of(const Case& what) { return with_all_outputs(parse_id(what.problem)); }

@@ -26,9 +26,8 @@ struct GridFunction {
   int first_look;  // clocks: GridLaunch::first_look
 };
 
-/// A look in vain costs a whole way to the L2 and back. Of what was tried on an H200, from none
-/// to 1600 clocks: worth up to 4 % of a step where a block has many words to wait for, and within
-/// 1 % elsewhere.
+/// A look in vain costs a whole way to the L2 and back. Of 0, 300, 600 and 900 clocks none was more
+/// than 2 % better than another on an H200.
 inline constexpr int grid_first_look_clocks = 600;
 
 inline GridFunction grid_function(const Problem& p, const Plan& plan) {

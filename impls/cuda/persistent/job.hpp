@@ -1,4 +1,4 @@
-// What a launch of the persistent cluster kernel is told; see cluster.cuh.
+// What a launch of the persistent cluster kernel is told; see cluster.cuh and wavefront.cuh.
 #pragma once
 
 #include <cstdint>

@@ -27,8 +27,8 @@
 // what the new word overwrites; a load whose value was looked at is over.
 //   Sums are double-buffered: their writer in step t + 2 has passed the barrier of t + 1, where the
 // readers of t arrive after their reads.
-//   Where a warp puts its words only its own lanes read; all have read those of the step before
-// when their sums have been shuffled.
+//   Where a warp puts its words only its own lanes read, before they come to the barrier of that
+// step, behind which the next words are put there.
 //   The number of publications is read once, by one thread, before its block publishes anything,
 // and advanced by a thread that has passed the barrier of the last step: every block of the group
 // has published h_0 by then, so all have read it. h_0 goes the same way as the others, because h_n
@@ -36,6 +36,7 @@
 // The exchange memory belongs to one shape, and to one launch at a time.
 #pragma once
 
+#include "impls/common/jitter.cuh"
 #include "impls/cuda/persistent/grid_job.hpp"
 #include "impls/cuda/persistent/one_gate.cuh"
 #include "impls/cuda/persistent/primitives.cuh"
@@ -100,6 +101,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   auto* const waiting_since = reinterpret_cast<std::uint64_t*>(memory + shape.at_waits());
   unsigned* const count_before = reinterpret_cast<unsigned*>(memory + shape.at_count());
 
+  jitter();
   if (thread == 0) *count_before = *static_cast<const volatile unsigned*>(job.exchange);
   for (int unit = thread; unit < shape.units; unit += threads) {
     biases[gates * shape.units + unit] = 0;
@@ -307,6 +309,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
 #pragma unroll
     for (int g = 0; g < gates; ++g) in[g] = x[g] + biases[g * shape.units + anew % shape.units];
     const float apart = biases[gates * shape.units + anew % shape.units];
+    jitter();
     __syncthreads();
     mark = clock_now();
 
@@ -334,6 +337,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
       for (void* const to : {job.c_n, job.c_next})
         if (to) store<math>(to, at, c);
   }
+  jitter();
   if (blockIdx.x == 0 && thread == 0)
     *static_cast<volatile unsigned*>(job.exchange) = published + unsigned(steps);
 }

@@ -17,7 +17,8 @@ inline const std::vector<RowsKernel>& rows_kernels_of(Math math) {
   return math == Math::f16 ? f16 : math == Math::bf16 ? bf16 : f32;
 }
 
-/// A look in vain costs a whole way to the L2 and back. What suits the grid; not tried here.
+/// A look in vain costs a whole way to the L2 and back. Best, or within 4 % of it, of 0, 300, 600
+/// and 900 clocks in nine calls on an H200.
 inline constexpr int rows_first_look_clocks = 600;
 
 inline GridFunction rows_function(const Problem& p, const Plan& plan) {
