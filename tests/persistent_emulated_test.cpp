@@ -116,6 +116,24 @@ TEST_F(PersistentEmulatedKernel, WideOnesAgreeToo) {
   check_wide({.cell = Cell::lstm, .math = Math::f16, .form = Form::wavefront});
 }
 
+/// Those whose blocks have 32 units, of clusters half as large.
+TEST_F(PersistentEmulatedKernel, BlocksOfThirtyTwoUnitsAgreeToo) {
+  unsigned n = 0;
+  for (const Form form : {Form::wavefront, Form::hoisted})
+    for (const Cell cell : {Cell::rnn_relu, Cell::gru, Cell::lstm})
+      for (const Math math : {Math::f32, Math::tf32, Math::f16, Math::bf16}) {
+        if (form == Form::wavefront && cell == Cell::lstm && math == Math::f32) continue;
+        Case what{.cell = cell, .math = math, .form = form};
+        what.rows = 1 + int(n) * 3 % 5, what.steps = 1 + int(n) % 5;
+        what.hidden = 129 + int(n) * 5, what.units = 32;
+        if (form == Form::wavefront) what.parts = 2;
+        check(what, {{emulator::all_kinds[n % 6], n}});
+        ++n;
+      }
+  check({.form = Form::hoisted, .rows = 16, .hidden = 160, .units = 32},
+        {{Schedule::Kind::random, 3}});
+}
+
 /// f32 of two halves keeps its digits whatever the size of weights and states. Errors of sums grow
 /// with them, and what they do to a large state once more.
 TEST_F(PersistentEmulatedKernel, SizesOfValuesDoNotMatter) {

@@ -99,8 +99,9 @@ class OnClusters final : public Kernel {
  private:
   void find_kernel() {
     for (const auto& kernel : kernels_of(p_.dtype))
-      if (kernel.gates == gates(p_.cell) && kernel.k_lane == plan_.k_lane &&
-          kernel.stacked == plan_.stacked() && kernel.few == plan_.few(p_))
+      if (kernel.gates == gates(p_.cell) && kernel.units == plan_.units &&
+          kernel.k_lane == plan_.k_lane && kernel.stacked == plan_.stacked() &&
+          kernel.few == plan_.few(p_))
         function_ = kernel.function;
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
     const auto at = persistent::layout_of(plan_, p_);
@@ -148,7 +149,7 @@ class OnClusters final : public Kernel {
 
   /// Bytes of a row's words from layer to layer.
   std::int64_t tagged_row() const {
-    return std::int64_t{plan_.cluster} * persistent::unit_cap / persistent::tagged_units *
+    return std::int64_t{plan_.cluster} * plan_.units / persistent::tagged_units *
            persistent::tagged_bytes;
   }
 

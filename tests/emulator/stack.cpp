@@ -27,14 +27,17 @@ Dtype dtype_of(Math math) {
   return Dtype::f32;
 }
 
-/// As the planner would have it.
-Plan plan_of(const Case& what) {
+Problem problem_of(const Case& what) {
   Problem p;
   p.cell = what.cell, p.batch = what.rows, p.seq = what.steps, p.input = 16;
-  p.hidden = what.hidden;
-  if (what.form == Form::solo || what.form == Form::rows)
-    p.dtype = dtype_of(what.math);  // decides how many rows fit
+  p.hidden = what.hidden, p.dtype = dtype_of(what.math);
   (what.form == Form::wavefront ? p.layers : p.directions) = what.parts;
+  return p;
+}
+
+/// As the planner would have it.
+Plan plan_of(const Case& what) {
+  const Problem p = problem_of(what);
   if (what.form == Form::rows) {
     const int rows = rows_of(what.rows, what.slices, 0), room = rows < 3 ? rows : 4;
     return plan_named("rows-u" + std::to_string(what.units) + "-r" + std::to_string(room) + "-s" +
@@ -43,7 +46,7 @@ Plan plan_of(const Case& what) {
   }
   for (const Plan& plan : plans(p, h200())) {
     const std::string config = plan.config();
-    if (plan.form == what.form)
+    if (plan.form == what.form && (plan.units == 32) == (what.units == 32))
       return plan_named(config.substr(0, config.rfind('s') + 1) + std::to_string(what.slices), p,
                         h200());
   }
@@ -112,7 +115,7 @@ Stack::Stack(const Case& what, int launches)
 struct Stack::Memory {
   Memory(const Case& what, const Plan& plan, int steps_times_row)
       : y(what.math, std::vector<float>(std::size_t(steps_times_row), untouched)) {
-    const std::size_t words = std::size_t(plan.cluster * unit_cap / tagged_units);
+    const std::size_t words = std::size_t(plan.cluster * plan.units / tagged_units);
     const std::size_t states = std::size_t(what.rows * what.hidden);
     for (int part = 0; part < what.parts; ++part) {
       h_n.emplace_back(what.math, std::vector<float>(states, untouched));
@@ -136,7 +139,7 @@ struct Stack::Memory {
 
 Launch Stack::launch_of(int number, Memory& m) const {
   const Case& c = case_;
-  const int h = c.hidden, words = plan_.cluster * unit_cap / tagged_units;
+  const int h = c.hidden, words = plan_.cluster * plan_.units / tagged_units;
   m.gates = inputs_[std::size_t(number)];
   m.chains.clear();
   for (int part = 0; part < c.parts; ++part)
@@ -196,10 +199,9 @@ std::unique_ptr<Stack::Memory> Stack::make_memory() const {
 
 std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, int clusters) const {
   const KernelFunction kernel =
-      kernel_of(case_.math, gates_, plan_.k_lane, plan_.stacked(),
+      kernel_of(case_.math, gates_, plan_.units, plan_.k_lane, plan_.stacked(),
                 case_.math == Math::f32 && case_.form == Form::hoisted && plan_.rows <= few_rows);
-  const Layout at =
-      layout(gates_, plan_.k_lane, element_bytes(case_.math), plan_.rows, plan_.stacked());
+  const Layout at = layout_of(plan_, problem_of(case_));
   emulator::Grid grid;
   grid.clusters = clusters, grid.blocks = plan_.cluster;
   grid.threads = half_threads * (plan_.stacked() ? 2 : 1);

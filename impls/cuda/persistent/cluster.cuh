@@ -1,12 +1,14 @@
 // The persistent cluster kernel: one launch for a whole sequence, weights in registers.
 //
-// A cluster of C blocks does one Chain: block `rank` owns 16 hidden units with all their gates for
-// the whole sequence. Its eight warps hold W_hh's rows of these units in registers, each a slice of
-// k; h of the step before lies whole in every block's shared memory. A step is: products of each
-// warp's slice, sums over the warps, gates by one thread a unit and row, and h handed to all blocks
-// of the cluster by stores that count themselves at the receiver's barrier (st.async): no block
-// waits for anything but its data. Input products are made before, by a GEMM, and fetched some
-// steps ahead. Layers that run at once: wavefront.cuh.
+// A cluster of C blocks does one Chain: block `rank` owns 16 or 32 hidden units with all their
+// gates for the whole sequence. With 32 there are half as many blocks to tell h, and twice as many
+// clusters, whose slices have half as many rows, but twice the products. Its eight warps hold
+// W_hh's rows of these units in registers, each a slice of k; h of the step before lies whole in
+// every block's shared memory. A step is: products of each warp's slice, sums over the warps, gates
+// by one thread a unit and row, and h handed to all blocks of the cluster by stores that count
+// themselves at the receiver's barrier (st.async): no block waits for anything but its data. Input
+// products are made before, by a GEMM, and fetched some steps ahead. Layers that run at once:
+// wavefront.cuh.
 //
 // What bounds it: a step's length is the chain products, sums, gates, hand-over (0.4 us of it for
 // one row, 0.8 for ten), and the tensor cores where a slice has many rows. Teaches: what stays on
@@ -24,15 +26,15 @@
 namespace rnnbench::persistent {
 
 /// Grid: clusters times blocks; launch with a cluster dimension. few: for few rows, f32.
-template <class Cell, int k_lane, Math math, bool few>
+template <class Cell, int units, int k_lane, Math math, bool few>
 __global__ void __launch_bounds__(half_threads, 1)
     persistent_cluster(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-  constexpr Element element = element_of<math, Cell::gates, few>;
+  constexpr Element element = element_of < math, Cell::gates, few ? Kind::few : Kind::alone > ;
   constexpr int gates = Cell::gates, bytes = is_wide<element> ? 4 : 2;
   RNNBENCH_DYNAMIC_SHARED(memory);
   auto* const whole = reinterpret_cast<std::uint64_t*>(memory);  // h of an even or odd step is
-  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * unit_cap;
+  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * units;
   const int thread = int(threadIdx.x), warp = thread / 32, lane = thread % 32;
   RNNBENCH_SHARED(Chain, chain);
   if (thread == 0) {
@@ -42,20 +44,23 @@ __global__ void __launch_bounds__(half_threads, 1)
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
   }
   __syncthreads();
-  const Layout at = layout(gates, k_lane, bytes, chain.rows, false);
-  begin_block<Cell, k_lane, math, element>(chain, launch, at, memory, first);
+  const Layout at = layout(gates, units, k_lane, bytes, chain.rows, false);
+  begin_block<Cell, units, k_lane, math, element>(chain, launch, at, memory, first);
   __syncthreads();
   cluster_arrive_and_wait();
 
   const float scale = scale_of<element>(memory, of_h);
-  std::conditional_t<few, FewProducts<gates, k_lane>, Products<gates, k_lane, math, true>> products;
+  constexpr bool pairs = units == 16 || !is_wide<element> || gates == 1;
+  std::conditional_t<few, FewProducts<gates, units, k_lane>,
+                     Products<gates, units, k_lane, math, Kind::alone, pairs, pairs>>
+      products;
   products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
                 scale);
-  Unit<Cell, math> units[units_a_thread];
-  Given<gates> others[units_a_thread];
+  Unit<Cell, math, units> owns[units_a_thread];
+  Given<gates, units> others[units_a_thread];
 #pragma unroll
   for (int n = 0; n < units_a_thread; ++n) {
-    units[n].begin(chain, launch, thread + n * half_threads, first);
+    owns[n].begin(chain, launch, thread + n * half_threads, first);
     others[n].begin(chain, launch, at, memory, half_threads - 1 - thread + n * half_threads, first);
   }
   const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
@@ -66,8 +71,8 @@ __global__ void __launch_bounds__(half_threads, 1)
     copies_commit();
   };
   for (int step = 0; step < steps_ahead; ++step) fetch(step);
-  const Receivers<element, math, true> receivers(memory, lane, blocks);
-  const int owned = chain.rows * unit_cap, whole_bytes = owned * blocks * bytes;
+  const Receivers<element, math, units, true> receivers(memory, lane, blocks);
+  const int owned = chain.rows * units, whole_bytes = owned * blocks * bytes;
 
   // odd: the step's last bit, a constant for the addresses that follow from it.
   const auto make_step = [&](int odd, int step) {
@@ -81,7 +86,7 @@ __global__ void __launch_bounds__(half_threads, 1)
     meet(1, half_threads);
 #pragma unroll
     for (int n = 0; n < units_a_thread; ++n) {
-      Unit<Cell, math>& own = units[n];
+      auto& own = owns[n];
       if (n * half_threads + warp * 32 >= owned) continue;  // all lanes of the warp
       const int number = thread + n * half_threads;
       if (own.there) {
@@ -89,9 +94,9 @@ __global__ void __launch_bounds__(half_threads, 1)
 #pragma unroll
         for (int g = 0; g < gates; ++g) {
           x[g] = memory[at.given + ((step % input_buffers) * gates + g) * at.given_row + number] +
-                 memory[at.bias + g * unit_cap + own.unit];
-          a[g] = sum_of_warps(parts + own.row * parts_stride(gates) +
-                              (g * unit_cap + own.unit) * group_stride);
+                 memory[at.bias + g * units + own.unit];
+          a[g] = sum_of_warps(parts + own.row * parts_stride(gates, units) +
+                              (g * units + own.unit) * group_stride);
           if (!Cell::adds_products(g)) a[g] += own.apart;
         }
         update_quickly<Cell, math>(x, a, own.h, own.c, launch.activation);
@@ -111,7 +116,7 @@ __global__ void __launch_bounds__(half_threads, 1)
     if (step + 1 < launch.steps) make_step(1, step + 1);
   }
 #pragma unroll
-  for (int n = 0; n < units_a_thread; ++n) units[n].end(chain, launch, first);
+  for (int n = 0; n < units_a_thread; ++n) owns[n].end(chain, launch, first);
 #endif
 }
 

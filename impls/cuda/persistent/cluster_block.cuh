@@ -16,10 +16,10 @@ enum Largest { of_weights, of_input_weights, of_h };
 __device__ __forceinline__ std::uint32_t* largest_at(float* memory, Largest what) {
   return reinterpret_cast<std::uint32_t*>(memory) + largest_place + what;
 }
-/// 1 but for `split` elements.
+/// 1 where elements have no scale.
 template <Element element>
 __device__ __forceinline__ float scale_of(float* memory, Largest what) {
-  if constexpr (element == Element::split)
+  if constexpr (has_scale<element>)
     return scale_for(__uint_as_float(*largest_at(memory, what)));
   else
     return 1;
@@ -54,7 +54,7 @@ __device__ __forceinline__ float sum_bias(const Chain& chain, int gate, std::int
 }
 
 /// A unit of a row that one thread owns for the whole sequence.
-template <class Cell, Math math>
+template <class Cell, Math math, int units>
 struct Unit {
   float h = 0, c = 0;
   float apart = 0;                   // the hidden bias of a gate that needs it alone
@@ -64,7 +64,7 @@ struct Unit {
 
   __device__ __forceinline__ void begin(const Chain& chain, const Launch& launch, int number,
                                         int first) {
-    row = number / unit_cap, unit = number % unit_cap;
+    row = number / units, unit = number % units;
     there = row < chain.rows;
     real = there && first + unit < launch.hidden;
     if (!real) return;
@@ -93,14 +93,14 @@ struct Unit {
 
 /// Input products that were made before, on their way to shared memory: of a unit of a row, which
 /// need not be the thread's own. Warps that own nothing come first.
-template <int gates>
+template <int gates, int units>
 struct Given {
   const float* from = nullptr;  // of the step to come; null: none
   float* to = nullptr;          // in the first of the buffers
 
   __device__ __forceinline__ void begin(const Chain& chain, const Launch& launch, const Layout& at,
                                         float* memory, int number, int first) {
-    const int row = number / unit_cap, unit = number % unit_cap;
+    const int row = number / units, unit = number % units;
     if (!chain.gates || row >= chain.rows || first + unit >= launch.hidden) return;
     from = chain.gates + (chain.reverse ? launch.steps - 1 : 0) * chain.gates_step +
            row * chain.gates_row + first + unit;
@@ -125,10 +125,10 @@ __device__ __forceinline__ void gather(std::uint32_t (&all)[4], std::uint32_t wo
 
 /// Where h goes, a unit a lane: to every block of the cluster, for the next step, and to the layer
 /// above. kept: where the blocks' memory is, in registers.
-template <Element element, Math math, bool kept>
+template <Element element, Math math, int units, bool kept>
 struct Receivers {
   static constexpr int bytes = is_wide<element> ? 4 : 2, lanes = 16 / bytes;  // of one store
-  static constexpr int most = 16 / lanes;      // blocks of the largest cluster
+  static constexpr int most = k_cap(8) / units / lanes;  // of the largest cluster's blocks
   std::uint32_t own, memory[kept ? most : 1];  // where this block's begins, and the receivers'
   int first, blocks;
 
@@ -144,7 +144,7 @@ struct Receivers {
                                        int lane) const {
     std::uint32_t four[4];
     pack(four, h, scale, lane);
-    if (there) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
+    if (there) store(four, place + lane / lanes * 16 % (units * bytes), barrier);
   }
   /// Likewise, and to the layer above. place < 0: nobody in the cluster waits for it. above():
   /// null, or the unit's row's word for this block's first.
@@ -153,21 +153,21 @@ struct Receivers {
                                           const Above& above, std::uint32_t tag, int lane) const {
     std::uint32_t four[4];
     if (is_wide<element> || place >= 0) pack(four, h, scale, lane);
-    if (there && place >= 0) store(four, place + lane / lanes * 16 % (unit_cap * bytes), barrier);
+    if (there && place >= 0) store(four, place + lane / lanes * 16 % (units * bytes), barrier);
     uint4* const to = above();
     if (!to) return;
     if constexpr (!kept && element == Element::tf32)  // again: there are no registers to keep it
       pack(four, h, scale, lane);
     if constexpr (!is_wide<element>)  // as f32, whose last bits are free then
-      gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(h))), lane);
+      gather(four, __float_as_uint(to_f32(from_f32<Stored<math>>(h)) * scale), lane);
     if (there && lane % 4 == 0)
-      store_word(to + lane / 4 % 4, {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
+      store_word(to + lane / 4 % (units / 4), {four[0], four[1], (four[2] & ~1u) | tag, four[3]});
   }
 
  private:
   __device__ __forceinline__ void pack(std::uint32_t (&four)[4], float h, float scale,
                                        int lane) const {
-    const std::uint32_t word = bits<element>(element == Element::split ? h * scale : h);
+    const std::uint32_t word = bits<element>(has_scale<element> ? h * scale : h);
     if constexpr (is_wide<element>) {
       std::uint32_t one[4];
       gather(one, word, lane);
@@ -194,21 +194,21 @@ struct Receivers {
 };
 
 /// Shared memory before the first step: zeros, h_0, the biases, and the largest values.
-template <class Cell, int k_lane, Math math, Element element>
+template <class Cell, int units, int k_lane, Math math, Element element>
 __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& launch,
                                             const Layout& at, float* memory, int first) {
   const int thread = int(threadIdx.x), threads = int(blockDim.x);
   const int states = chain.rows * launch.hidden;
   // What no step writes is multiplied by weights of zero, and must be a number.
   for (int i = at.hidden + thread; i < at.floats; i += threads) memory[i] = 0;
-  if constexpr (element == Element::split) {
+  if constexpr (has_scale<element>) {
     constexpr int gates = Cell::gates;
     raise(largest_at(memory, of_weights),
-          largest_weight<gates, math>(chain.w_hh, launch.hidden, first, unit_cap));
+          largest_weight<gates, math>(chain.w_hh, launch.hidden, first, units));
     raise(largest_at(memory, of_h), largest_state<math>(chain.h_0, states));
     if (chain.below)
       raise(largest_at(memory, of_input_weights),
-            largest_weight<gates, math>(chain.w_ih, launch.hidden, first, unit_cap));
+            largest_weight<gates, math>(chain.w_ih, launch.hidden, first, units));
   }
   __syncthreads();
   const float scale = scale_of<element>(memory, of_h);
@@ -217,8 +217,8 @@ __device__ __forceinline__ void begin_block(const Chain& chain, const Launch& la
                          i / launch.hidden * vector_stride(k_lane) * (is_wide<element> ? 4 : 2);
     put<element>(vector, i % launch.hidden, bits<element>(load<math>(chain.h_0, i) * scale));
   }
-  for (int i = thread; i < row_length(Cell::gates); i += threads) {
-    const int gate = i / unit_cap, unit = first + i % unit_cap;
+  for (int i = thread; i < row_length(Cell::gates, units); i += threads) {
+    const int gate = i / units, unit = first + i % units;
     if (unit < launch.hidden)
       memory[at.bias + i] =
           sum_bias<Cell, math>(chain, gate, gate * std::int64_t{launch.hidden} + unit);

@@ -7,25 +7,32 @@
 
 namespace rnnbench::persistent {
 
-template <Math math, class Cell, int k_lane>
+template <Math math, class Cell, int units, int k_lane>
 void add_kernels(std::vector<ClusterKernel>& list) {
   const auto add = [&](bool stacked, bool few, auto* function) {
-    list.push_back({Cell::gates, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
+    list.push_back(
+        {Cell::gates, units, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
   };
-  add(false, false, &persistent_cluster<Cell, k_lane, math, false>);
-  add(true, false, &persistent_wavefront<Cell, k_lane, math>);
-  if constexpr (math == Math::f32) add(false, true, &persistent_cluster<Cell, k_lane, math, true>);
+  add(false, false, &persistent_cluster<Cell, units, k_lane, math, false>);
+  // Both of its weights in f32 are more than such a block can hold.
+  if constexpr (units == 16 || Cell::gates < 4 || math != Math::f32)
+    add(true, false, &persistent_wavefront<Cell, units, k_lane, math>);
+  if constexpr (math == Math::f32)
+    add(false, true, &persistent_cluster<Cell, units, k_lane, math, true>);
 }
 
 template <Math math>
 std::vector<ClusterKernel> cluster_kernels() {
   std::vector<ClusterKernel> list;
-  add_kernels<math, OneGate, 4>(list);
-  add_kernels<math, OneGate, 8>(list);
-  add_kernels<math, Gru, 4>(list);
-  add_kernels<math, Gru, 8>(list);
-  add_kernels<math, Lstm, 4>(list);
-  add_kernels<math, Lstm, 8>(list);
+  add_kernels<math, OneGate, 16, 4>(list);
+  add_kernels<math, OneGate, 16, 8>(list);
+  add_kernels<math, OneGate, 32, 8>(list);
+  add_kernels<math, Gru, 16, 4>(list);
+  add_kernels<math, Gru, 16, 8>(list);
+  add_kernels<math, Gru, 32, 8>(list);
+  add_kernels<math, Lstm, 16, 4>(list);
+  add_kernels<math, Lstm, 16, 8>(list);
+  add_kernels<math, Lstm, 32, 8>(list);
   return list;
 }
 

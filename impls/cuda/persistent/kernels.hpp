@@ -8,7 +8,7 @@
 namespace rnnbench::persistent {
 
 struct ClusterKernel {
-  int gates, k_lane;
+  int gates, units, k_lane;
   bool stacked;          // makes the input products of layers on layers
   bool few;              // for few rows
   const void* function;  // __global__ void(Launch)

@@ -15,17 +15,24 @@
 namespace rnnbench::persistent {
 namespace {
 
-// Fitted to twelve stacks and layers of 256 units on an H200, within 13 % but for f16 (16 %).
-constexpr double product_rate = 0.8;         // of mma.sync's rate, with h read from shared memory
-constexpr double few_rate = 0.4;             // of the f32 units', for few rows
-constexpr double step_fixed_s = 0.62e-6;     // h's way to all blocks, sums, gates, barriers
-constexpr double few_fixed_s = 0.53e-6;      // likewise where products are exact
-constexpr double stacked_fixed_s = 0.92e-6;  // likewise, with input products beside them
-constexpr double more_products = 2.2;        // of them as long, where input products are beside
-                                             // them, and where they are of parts
-constexpr double exchange_byte_s = 0.03e-9;  // of h that each block receives
-constexpr double layer_lag_steps = 3;        // a layer of a wavefront behind the one below
-constexpr double launch_s = 8e-6;            // a launch with its weights brought into registers
+/// A step of a cluster: h's way to all blocks, sums, gates and barriers; for each byte of h that a
+/// block receives; and how many times as long products take as at the full rate of mma.sync, or of
+/// the f32 units where those multiply.
+struct StepCost {
+  double fixed_s, byte_s, products;
+};
+// Fitted to 144 calls of layers and 45 of stacks, all of 256 units, on an H200: within 10 %, stacks
+// in tf32 within 19 %. Blocks of 16 and of 32 units.
+constexpr StepCost few_cost[] = {{0.48e-6, 0.040e-9, 2.3}, {0.45e-6, 0.005e-9, 2.1}};
+constexpr StepCost f32_cost[] = {{0.32e-6, 0.081e-9, 2.4}, {0.56e-6, 0.027e-9, 2.2}};
+constexpr StepCost tf32_cost[] = {{0.43e-6, 0.075e-9, 1.6}, {0.37e-6, 0.067e-9, 1.5}};
+constexpr StepCost halves_cost[] = {{0.39e-6, 0.094e-9, 3.0}, {0.40e-6, 0.126e-9, 2.5}};
+constexpr StepCost stacked_f32_cost[] = {{0.57e-6, 0.063e-9, 2.3}, {0, 0.11e-9, 3.5}};
+constexpr StepCost stacked_tf32_cost[] = {{0.63e-6, 0.031e-9, 6.6}, {0.42e-6, 0.035e-9, 7.9}};
+constexpr StepCost stacked_halves_cost[] = {{0.55e-6, 0.074e-9, 4.4}, {0.13e-6, 0.24e-9, 5.2}};
+
+constexpr double layer_lag_steps = 4;  // a layer of a wavefront behind the one below
+constexpr double launch_s = 8e-6;      // a launch with its weights brought into registers
 constexpr double gemm_launch_s = 5e-6;
 constexpr double memory_rate = 3.5e12;  // bytes a second, of what a GEMM writes
 
@@ -33,37 +40,39 @@ constexpr double memory_rate = 3.5e12;  // bytes a second, of what a GEMM writes
 int largest_cluster(int cc) { return cc >= 120 ? 8 : 16; }
 
 /// Slices worth a look: each more costs nothing until the chip is full of clusters.
-std::pair<int, int> range_of_slices(Form form, std::int64_t batch) {
-  const int most = form == Form::hoisted ? most_rows : most_rows_stacked;
+std::pair<int, int> range_of_slices(Form form, int units, std::int64_t batch) {
+  const int most = most_rows(units, form == Form::wavefront);
   const auto fewest = (batch + most - 1) / most;
   return {int(fewest), int(std::min<std::int64_t>(batch, fewest + 256))};
 }
 
-struct Work {
-  int gates, element_bytes;
-  double multiply_adds_per_s;  // of one block, on tensor cores by mma.sync
-  bool few;                    // whether few rows have a kernel of their own,
-  double f32_per_s;            // which makes so many
-};
-
 /// Multiply-adds a clock and SM by mma.sync on CC 9.0; f32 is three products, of f16 where there
 /// are several gates.
-double multiply_adds_per_clock(const Problem& p) {
+double multiply_adds_per_clock(Form form, const Problem& p) {
   if (p.dtype == Dtype::f32) return (gates(p.cell) > 1 ? 1024.0 : 512.0) / 3;
-  return p.dtype == Dtype::tf32 ? 512 : 1024;
+  return p.dtype == Dtype::tf32 && cluster_element_bytes(form, p) == 4 ? 512 : 1024;
 }
 
 double clock_of(const DeviceInfo& device) { return device.clock_hz > 0 ? device.clock_hz : 1.5e9; }
 
-double step_s(const Plan& plan, const Work& work) {
-  const double exchange =
-      exchange_byte_s * plan.rows * unit_cap * plan.cluster * work.element_bytes;
-  const double of_a_row = double(work.gates) * unit_cap * k_cap(plan.k_lane);
-  if (work.few && !plan.stacked() && plan.rows <= few_rows)
-    return few_fixed_s + exchange + plan.rows * of_a_row / (work.f32_per_s * few_rate);
-  const double products = padded(plan.rows) * of_a_row / (work.multiply_adds_per_s * product_rate);
-  if (plan.stacked()) return stacked_fixed_s + exchange + more_products * products;
-  return step_fixed_s + exchange + (work.few ? more_products : 1) * products;
+const StepCost& cost_of(const Plan& plan, const Problem& p) {
+  const int wide = plan.units > 16;
+  const bool stacked = plan.stacked();
+  if (plan.few(p)) return few_cost[wide];
+  if (p.dtype == Dtype::f32) return (stacked ? stacked_f32_cost : f32_cost)[wide];
+  if (p.dtype == Dtype::tf32) return (stacked ? stacked_tf32_cost : tf32_cost)[wide];
+  return (stacked ? stacked_halves_cost : halves_cost)[wide];
+}
+
+double step_s(const Plan& plan, const Problem& p, const DeviceInfo& device) {
+  const StepCost& cost = cost_of(plan, p);
+  const double received =
+      double(plan.rows) * plan.units * plan.cluster * cluster_element_bytes(plan.form, p);
+  const double rows = plan.few(p) ? plan.rows : padded(plan.rows);
+  const double per_clock = plan.few(p) ? 128 : multiply_adds_per_clock(plan.form, p);
+  const double products = rows * double(gates(p.cell)) * plan.units * k_cap(plan.k_lane) /
+                          (per_clock * clock_of(device));
+  return cost.fixed_s + cost.byte_s * received + cost.products * products;
 }
 
 int chains_at_once(const Problem& p, Form form) {
@@ -88,7 +97,7 @@ double gemm_speed(Dtype dtype) {
 }
 
 bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
-  if (plan.rows > (plan.stacked() ? most_rows_stacked : most_rows)) return false;
+  if (plan.rows > most_rows(plan.units, plan.stacked())) return false;
   const int clusters = plan.slices * chains_at_once(p, plan.form);
   if (plan.form == Form::wavefront && clusters > resident_clusters(plan.cluster, device))
     return false;
@@ -96,24 +105,30 @@ bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
 }
 
 /// The shape of a form with that many slices.
-Plan shaped(Form form, int slices, const Problem& p, const DeviceInfo& device) {
-  Plan plan{.form = form, .slices = slices, .rows = rows_of(p.batch, slices, 0)};
+Plan shaped(Form form, int units, int slices, const Problem& p, const DeviceInfo& device) {
+  Plan plan{.form = form, .units = units, .slices = slices, .rows = rows_of(p.batch, slices, 0)};
   plan.cluster = 2;  // the sanitizers take no store to a cluster of one block
-  while (plan.cluster * unit_cap < p.hidden) plan.cluster *= 2;
+  while (plan.cluster * units < p.hidden) plan.cluster *= 2;
   plan.k_lane = p.hidden <= k_cap(4) ? 4 : 8;
-  const Work work{gates(p.cell), element_bytes(math_of(p.dtype)),
-                  multiply_adds_per_clock(p) * clock_of(device), p.dtype == Dtype::f32,
-                  128 * clock_of(device)};
-  plan.step_s = step_s(plan, work);
+  plan.step_s = step_s(plan, p, device);
   plan.total_s = total_s(plan, p, device);
   return plan;
 }
 
-bool takes(Form form, const Problem& p) {
+/// Blocks of 32 units are for layers that need many of 16; an LSTM's weights for both products in
+/// f32 are more than such a block can hold.
+bool takes(Form form, int units, const Problem& p, const DeviceInfo& device) {
+  if (p.hidden > std::int64_t{largest_cluster(device.cc)} * units) return false;
+  if (units > 16 && p.hidden <= k_cap(4)) return false;
+  if (units > 16 && form == Form::wavefront && p.cell == Cell::lstm && p.dtype == Dtype::f32)
+    return false;
   return form == Form::hoisted || (p.layers > 1 && p.directions == 1);
 }
 
-constexpr Form cluster_forms[] = {Form::wavefront, Form::hoisted};
+constexpr std::pair<Form, int> cluster_forms[] = {{Form::wavefront, 16},
+                                                  {Form::wavefront, 32},
+                                                  {Form::hoisted, 16},
+                                                  {Form::hoisted, 32}};  // and units
 
 std::string_view name(Form form) {
   switch (form) {
@@ -133,7 +148,7 @@ std::string_view name(Form form) {
 
 std::optional<std::string> cluster_refusal(const Problem& p, const DeviceInfo& device) {
   if (device.cc < 90) return "needs thread-block clusters: compute capability 9.0 or later";
-  const int most = std::min(k_cap(8), largest_cluster(device.cc) * unit_cap);
+  const int most = std::min(k_cap(8), largest_cluster(device.cc) * 32);
   if (p.hidden > most)
     return "one cluster's registers hold the weights of up to " + std::to_string(most) +
            " hidden units, not of " + std::to_string(p.hidden);
@@ -159,10 +174,15 @@ double shared_bytes(const DeviceInfo& device) {
   return device.on_chip_bytes - registers;
 }
 
+/// tf32 with several gates is one half where layers are stacked, f32 two of them: products.cuh.
+int cluster_element_bytes(Form form, const Problem& p) {
+  if (p.dtype == Dtype::tf32 && gates(p.cell) > 1 && form == Form::wavefront) return 2;
+  return element_bytes(math_of(p.dtype));
+}
+
 Layout layout_of(const Plan& plan, const Problem& p) {
-  // f32 with several gates is two halves: products.cuh.
-  return layout(gates(p.cell), plan.k_lane, element_bytes(math_of(p.dtype)), plan.rows,
-                plan.stacked());
+  return layout(gates(p.cell), plan.units, plan.k_lane, cluster_element_bytes(plan.form, p),
+                plan.rows, plan.stacked());
 }
 
 double input_products_s(const Problem& p, const DeviceInfo& device, int layers) {
@@ -204,12 +224,12 @@ std::vector<Plan> plans(const Problem& p, const DeviceInfo& device) {
   for (const auto& more : {solo_plans(p, device), rows_plans(p, device)})
     all.insert(all.end(), more.begin(), more.end());
   const bool clusters = !cluster_refusal(p, device);
-  for (const Form form : cluster_forms) {
-    if (!clusters || !takes(form, p)) continue;
+  for (const auto& [form, units] : cluster_forms) {
+    if (!clusters || !takes(form, units, p, device)) continue;
     std::optional<Plan> best;
-    const auto [fewest, most] = range_of_slices(form, p.batch);
+    const auto [fewest, most] = range_of_slices(form, units, p.batch);
     for (int slices = fewest; slices <= most; ++slices) {
-      const Plan plan = shaped(form, slices, p, device);
+      const Plan plan = shaped(form, units, slices, p, device);
       if (fits(plan, p, device) && (!best || plan.total_s < best->total_s)) best = plan;
     }
     if (best) all.push_back(*best);
@@ -224,10 +244,11 @@ Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& d
   if (const auto plan = solo_plan_named(config, p, device)) return *plan;
   if (const auto plan = rows_plan_named(config, p, device)) return *plan;
   const bool clusters = !cluster_refusal(p, device);
-  for (const Form form : cluster_forms) {
-    const auto [fewest, most] = range_of_slices(form, p.batch);
-    for (int slices = fewest; clusters && takes(form, p) && slices <= most; ++slices) {
-      const Plan plan = shaped(form, slices, p, device);
+  for (const auto& [form, units] : cluster_forms) {
+    const auto [fewest, most] = range_of_slices(form, units, p.batch);
+    for (int slices = fewest; clusters && takes(form, units, p, device) && slices <= most;
+         ++slices) {
+      const Plan plan = shaped(form, units, slices, p, device);
       if (plan.config() == config && fits(plan, p, device)) return plan;
     }
   }

@@ -40,6 +40,7 @@ inline constexpr int few_rows = 4;
 struct Plan {
   Form form = Form::hoisted;
   int cluster = 1;    // blocks of a cluster: they share a layer's and direction's units
+  int units = 16;     // hidden units of a block of a cluster: 16 or 32
   int k_lane = 4;     // which kernel: its registers cover 32 * k_lane values of h
   int slices = 1;     // of the batch, a cluster or group of blocks each
   int rows = 1;       // of the largest slice
@@ -78,8 +79,9 @@ Plan plan_named(const std::string& config, const Problem& p, const DeviceInfo& d
 /// That one block can have: what holds weights, less the registers, which are as many on all chips.
 double shared_bytes(const DeviceInfo& device);
 
-/// A block's shared memory in the cluster strategy.
+/// A block's shared memory in the cluster strategy, and bytes of a value of h there.
 Layout layout_of(const Plan& plan, const Problem& p);
+int cluster_element_bytes(Form form, const Problem& p);
 
 /// The input products of the steps of the first `layers`, where they are made before.
 double input_products_s(const Problem& p, const DeviceInfo& device, int layers);

@@ -73,6 +73,21 @@ __device__ __forceinline__ void store_async(std::uint32_t to, uint4 value, std::
       : "memory");
 }
 
+/// Registers that each thread of four neighbouring warps has from here on: fewer, or, when others
+/// have left as many, more.
+template <int count>
+__device__ __forceinline__ void have_fewer_registers() {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(count));
+#endif
+}
+template <int count>
+__device__ __forceinline__ void have_more_registers() {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(count));
+#endif
+}
+
 /// Meeting point `id` of `threads` threads of the block, some of which may only pass by (`arrive`).
 __device__ __forceinline__ void meet(int id, int threads) {
   jitter();

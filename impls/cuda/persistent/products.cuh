@@ -7,11 +7,12 @@
 // a fragment of vectors is one load and weights are read as they lie.
 //
 // f32 is three products of high and low parts. Of f16 where a cell has several gates: both parts
-// have 11 bits, as those of tf32, at twice its rate and in the registers of one f32. Their range is
-// kept by powers of two: one for a block's weights, and one for h, which no gate lets grow beyond 1
-// or where it began. Elsewhere, where h knows no bound, of tf32. What is left out is 2^-22 of a
-// term or so; the sums of a slice are short, and slices are added in f32: an error below that of a
-// chain of f32 sums.
+// have 11 bits, as those of tf32, at twice its rate and in the registers of one f32. Their range
+// is kept by powers of two: one for a block's weights, and one for h, which no gate lets grow
+// beyond 1 or where it began. Elsewhere, where h knows no bound, of tf32. Stacked layers in tf32
+// are made of high parts alone: rounded as tf32 rounds, down to 2^-29 of the largest. What is left
+// out is 2^-22 of a term or so; the sums of a slice are short, and slices are added in f32: an
+// error below that of a chain of f32 sums.
 #pragma once
 
 #include <type_traits>
@@ -19,6 +20,7 @@
 #include "impls/common/formats.cuh"
 #include "impls/common/mma.cuh"
 #include "impls/cuda/persistent/job.hpp"
+#include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
@@ -65,17 +67,34 @@ __device__ __forceinline__ float4 four_weights(const void* weights, std::int64_t
 inline constexpr std::uint32_t high_mask = 0xffffe000;
 
 /// What vectors consist of in shared memory, and weights in registers. Each is `bits` of a value
-/// times a power of two, which is 1 but for `split`.
-enum class Element { split, f32, tf32, f16, bf16 };  // split: f16 high part, and low part above it
+/// times a power of two, which is 1 but for the first two.
+enum class Element {
+  split,   // f16 high part, and low part above it
+  scaled,  // f16: as many bits as tf32 has
+  f32,
+  tf32,
+  f16,
+  bf16
+};
 
-template <Math math, int gates, bool few = false>
-inline constexpr Element element_of = math == Math::tf32   ? Element::tf32
-                                      : math == Math::f16  ? Element::f16
-                                      : math == Math::bf16 ? Element::bf16
-                                      : gates > 1 && !few  ? Element::split
-                                                           : Element::f32;
+/// Kernels that multiply: layers that run at once, any other, and for few rows.
+enum class Kind { stacked, alone, few };
+
+template <Math math, int gates, Kind kind = Kind::alone>
+constexpr Element element_for() {
+  if (math == Math::f16) return Element::f16;
+  if (math == Math::bf16) return Element::bf16;
+  if (math == Math::tf32)
+    return gates > 1 && kind == Kind::stacked ? Element::scaled : Element::tf32;
+  return gates > 1 && kind != Kind::few ? Element::split : Element::f32;
+}
+template <Math math, int gates, Kind kind = Kind::alone>
+inline constexpr Element element_of = element_for<math, gates, kind>();
 template <Element element>
-inline constexpr bool is_wide = element != Element::f16&& element != Element::bf16;  // 4 bytes
+inline constexpr bool has_scale = element == Element::split || element == Element::scaled;
+template <Element element>  // 4 bytes
+inline constexpr bool is_wide =
+    element == Element::split || element == Element::f32 || element == Element::tf32;
 
 template <Element element>
 __device__ __forceinline__ std::uint32_t bits(float value) {
@@ -87,7 +106,7 @@ __device__ __forceinline__ std::uint32_t bits(float value) {
     return __float_as_uint(value);
   } else if constexpr (element == Element::tf32) {
     return round_to_tf32(value);
-  } else if constexpr (element == Element::f16) {
+  } else if constexpr (element == Element::f16 || element == Element::scaled) {
     return __half_as_ushort(__float2half_rn(value));
   } else {
     return __bfloat16_as_ushort(__float2bfloat16_rn(value));
@@ -147,7 +166,7 @@ struct Sums {
     if constexpr (three)
       return (main[i] + (low_high[i] + high_low[i])) * scale;
     else
-      return element == Element::split ? main[i] * scale : main[i];
+      return has_scale<element> ? main[i] * scale : main[i];
   }
 };
 
@@ -188,7 +207,7 @@ __device__ __forceinline__ void add_products(Sums<element, apart>& sums, const Q
       }
     }
   } else {
-    constexpr MmaFormat format = element == Element::f16 ? MmaFormat::f16 : MmaFormat::bf16;
+    constexpr MmaFormat format = element == Element::bf16 ? MmaFormat::bf16 : MmaFormat::f16;
     const std::uint32_t a[4] = {a0.word[0], a1.word[0], a0.word[1], a1.word[1]};
     multiply_add<format>(sums.main, a, b.word[0], b.word[1]);
   }
@@ -241,26 +260,35 @@ __device__ __forceinline__ float largest_state(const void* h_0, int states) {
   return largest;
 }
 
-/// A lane's part of a warp's weights: of every gate rows l / 4 and l / 4 + 8.
-/// pairs: two times eight vectors at once, where registers hold their sums.
-template <int gates, int k_lane, Math math, bool pairs>
+/// A lane's part of a warp's weights: of every m-tile rows l / 4 and l / 4 + 8.
+/// pairs: two times eight vectors at once, where registers hold their sums. apart: see Sums.
+/// shared: they lie in shared memory.
+template <int gates, int units, int k_lane, Math math, Kind kind, bool pairs, bool apart,
+          bool shared = false>
 class Products {
-  static constexpr Element element = element_of<math, gates>;
+  static constexpr Element element = element_of<math, gates, kind>;
+  static constexpr int m_tiles = gates * units / 16;
+  static constexpr int of_gate = units / 16;  // m-tiles
 
  public:
   /// W's rows of units `first` on, for each gate; from `from` [gates * H, H], column k at place
-  /// k of the vectors. The scales are of `split` elements: these weights', and of the vectors that
-  /// it will be given.
+  /// k of the vectors. The scales, where elements have them: these weights', and of the vectors
+  /// that it will be given. shared_weights: for them, of all warps.
   __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
-                                       const Launch& launch, float scale, float vectors_scale) {
+                                       const Launch& launch, float scale, float vectors_scale,
+                                       float* shared_weights = nullptr) {
     scale_ = 1 / scale / vectors_scale;
-#pragma unroll
-    for (int g = 0; g < gates; ++g) {
+    if constexpr (shared)
+      shared_ =
+          reinterpret_cast<uint4*>(shared_weights) + warp * m_tiles * chunks * quads * 32 + lane;
+#pragma unroll(shared ? 1 : m_tiles)
+    for (int g = 0; g < m_tiles; ++g) {
+      Quad<element> of_chunks[chunks][2];
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const int unit = first + lane / 4 + 8 * half;
+        const int unit = first + g % of_gate * 16 + lane / 4 + 8 * half;
         // In 32 bits, which up to 256 units need: addresses would take the registers of weights.
-        const unsigned row = unsigned(g * launch.hidden + unit) * unsigned(launch.hidden);
+        const unsigned row = unsigned(g / of_gate * launch.hidden + unit) * unsigned(launch.hidden);
 #pragma unroll
         for (int j = 0; j < chunks; ++j) {
           float value[4];
@@ -270,9 +298,11 @@ class Products {
             const bool there = unit < launch.hidden && column < launch.hidden;
             value[i] = there ? load<math>(from, row + unsigned(column)) * scale : 0.0f;
           }
-          weights_[g][half][j].set_values(value);
+          of_chunks[j][half].set_values(value);
         }
       }
+#pragma unroll
+      for (int j = 0; j < chunks; ++j) keep(g, j, of_chunks[j]);
     }
   }
 
@@ -294,17 +324,23 @@ class Products {
   }
 
  private:
-  static constexpr int chunks = k_lane / 4, stride = parts_stride(gates);
+  static constexpr int chunks = k_lane / 4, stride = parts_stride(gates, units);
+  static constexpr int quads = is_wide<element> ? 2 : 1;  // of 16 bytes, of a chunk of an m-tile
   static constexpr int element_bytes = is_wide<element> ? 4 : 2;
   static constexpr int vector_bytes = element_bytes * vector_stride(k_lane);
 
   /// With n_tiles times eight vectors. left: of them and those behind, from this lane's first one.
   template <int n_tiles>
   __device__ __forceinline__ void tiles(const char* vectors, int left, float* parts) const {
-    constexpr int at_once = pairs || gates < 4 ? gates : 2;  // gates
+    constexpr int at_once = shared                 ? 2
+                            : pairs || m_tiles < 4 ? m_tiles
+                            : units == 16          ? 2
+                            : m_tiles * quads > 12 ? 4
+                                                   : m_tiles;
+    static_assert(m_tiles % at_once == 0);
 #pragma unroll
-    for (int first = 0; first < gates; first += at_once) {
-      Sums<element, pairs> s[at_once][n_tiles];
+    for (int first = 0; first < m_tiles; first += at_once) {
+      Sums<element, apart> s[at_once][n_tiles];
 #pragma unroll
       for (int j = 0; j < chunks; ++j) {
         Quad<element> b[n_tiles];
@@ -312,10 +348,12 @@ class Products {
         for (int n = 0; n < n_tiles; ++n)
           b[n].read(vectors + n * 8 * vector_bytes + j * 16 * element_bytes);
 #pragma unroll
-        for (int g = 0; g < at_once; ++g)
+        for (int g = 0; g < at_once; ++g) {
+          Quad<element> a[2];
+          take(first + g, j, a);
 #pragma unroll
-          for (int n = 0; n < n_tiles; ++n)
-            add_products(s[g][n], weights_[first + g][0][j], weights_[first + g][1][j], b[n]);
+          for (int n = 0; n < n_tiles; ++n) add_products(s[g][n], a[0], a[1], b[n]);
+        }
       }
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
@@ -326,28 +364,63 @@ class Products {
             for (int g = 0; g < at_once; ++g)
 #pragma unroll
               for (int half = 0; half < 2; ++half)
-                parts[(n * 8 + i) * stride + ((first + g) * unit_cap + half * 8) * group_stride] =
+                parts[(n * 8 + i) * stride + ((first + g) * 16 + half * 8) * group_stride] =
                     s[g][n].sum(half * 2 + i, scale_);
     }
   }
 
-  Quad<element> weights_[gates][2][chunks];
+  /// Both halves of a chunk of an m-tile. In shared memory a lane's lie 512 bytes apart.
+  __device__ __forceinline__ void keep(int tile, int j, const Quad<element> (&a)[2]) {
+    if constexpr (shared) {
+      uint4* const to = shared_ + (tile * chunks + j) * quads * 32;
+      if constexpr (quads == 2) {
+        for (int half = 0; half < 2; ++half)
+          to[half * 32] = {a[half].word[0], a[half].word[1], a[half].word[2], a[half].word[3]};
+      } else {
+        *to = {a[0].word[0], a[0].word[1], a[1].word[0], a[1].word[1]};
+      }
+    } else {
+      weights_[tile][j][0] = a[0], weights_[tile][j][1] = a[1];
+    }
+  }
+  __device__ __forceinline__ void take(int tile, int j, Quad<element> (&a)[2]) const {
+    if constexpr (shared) {
+      const uint4* const from = shared_ + (tile * chunks + j) * quads * 32;
+#pragma unroll
+      for (int k = 0; k < quads; ++k) {
+        const uint4 four = from[k * 32];
+        if constexpr (quads == 2) {
+          a[k].word[0] = four.x, a[k].word[1] = four.y;
+          a[k].word[2] = four.z, a[k].word[3] = four.w;
+        } else {
+          a[0].word[0] = four.x, a[0].word[1] = four.y;
+          a[1].word[0] = four.z, a[1].word[1] = four.w;
+        }
+      }
+    } else {
+      a[0] = weights_[tile][j][0], a[1] = weights_[tile][j][1];
+    }
+  }
+
+  Quad<element> weights_[shared ? 1 : m_tiles][chunks][2];
+  uint4* shared_ = nullptr;
   float scale_ = 1;
 };
 
 /// Likewise for up to four vectors, of which tensor cores would multiply eight: on the f32 units,
-/// exactly f32. A lane has one unit of every gate, and half of the warp's k, by fours in turns.
-template <int gates, int k_lane>
+/// exactly f32. A lane has one unit of every gate, and the warp's k, of 16 units half of it, by
+/// fours in turns.
+template <int gates, int units, int k_lane>
 class FewProducts {
  public:
   __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
                                        const Launch& launch, float, float) {
-    const int unit = first + lane % unit_cap;
+    const int unit = first + lane % units;
 #pragma unroll
     for (int g = 0; g < gates; ++g)
 #pragma unroll
       for (int j = 0; j < depth; ++j) {
-        const int column = place(warp, lane) + j / 4 * 8 + j % 4;
+        const int column = place(warp, lane) + j * shares + j % 4 * (1 - shares);
         const bool there = unit < launch.hidden && column < launch.hidden;
         weights_[g][j] =
             there ? static_cast<const float*>(
@@ -359,7 +432,7 @@ class FewProducts {
   __device__ __forceinline__ void multiply(const char* vectors, int count, float* parts, int warp,
                                            int lane) const {
     const float* const from = reinterpret_cast<const float*>(vectors) + place(warp, lane);
-    float* const to = parts + lane % unit_cap * group_stride;
+    float* const to = parts + lane % units * group_stride;
     if (count == 1) rows<1>(from, to, 0, warp, lane);
     if (count > 1) rows<2>(from, to, 0, warp, lane);
     if (count == 3) rows<1>(from, to, 2, warp, lane);
@@ -367,9 +440,10 @@ class FewProducts {
   }
 
  private:
-  static constexpr int depth = 2 * k_lane;  // values of k of a lane
+  static constexpr int shares = 32 / units;          // lanes that share a unit's k
+  static constexpr int depth = 4 * k_lane / shares;  // values of k of a lane
   __device__ __forceinline__ static int place(int warp, int lane) {
-    return warp * 4 * k_lane + lane / unit_cap * 4;
+    return warp * 4 * k_lane + lane / units * 4;
   }
   /// `count` vectors at once, whose waits for memory are one. Of two, each half of the lanes ends
   /// up with the sums of one.
@@ -383,7 +457,7 @@ class FewProducts {
       float4 v[count];
 #pragma unroll
       for (int n = 0; n < count; ++n)
-        v[n] = *reinterpret_cast<const float4*>(from + n * vector_stride(k_lane) + 2 * j);
+        v[n] = *reinterpret_cast<const float4*>(from + n * vector_stride(k_lane) + shares * j);
 #pragma unroll
       for (int n = 0; n < count; ++n)
 #pragma unroll
@@ -393,14 +467,24 @@ class FewProducts {
           sums[n][g] = fmaf(w[3], v[n].w, fmaf(w[2], v[n].z, sums[n][g]));
         }
     }
-    const bool upper = lane >= unit_cap;
+    if constexpr (shares == 1) {
+#pragma unroll
+      for (int n = 0; n < count; ++n)
+#pragma unroll
+        for (int g = 0; g < gates; ++g)
+          to[(row + n) * parts_stride(gates, units) + (warp ^ ((row + n) >> 1 & 3)) +
+             g * units * group_stride] = sums[n][g];
+      return;
+    }
+    const bool upper = lane >= units;
     const int own = row + (count > 1 && upper);
-    to += own * parts_stride(gates) + (warp ^ (own >> 1 & 3));
+    to += own * parts_stride(gates, units) + (warp ^ (own >> 1 & 3));
 #pragma unroll
     for (int g = 0; g < gates; ++g) {
       float sum = count > 1 && upper ? sums[count - 1][g] : sums[0][g];
-      sum += __shfl_xor_sync(~0u, count > 1 && !upper ? sums[count - 1][g] : sums[0][g], unit_cap);
-      if (count > 1 || !upper) to[g * unit_cap * group_stride] = sum;
+      sum +=
+          __shfl_xor_sync(~0u, count > 1 && !upper ? sums[count - 1][g] : sums[0][g], units % 32);
+      if (count > 1 || !upper) to[g * units * group_stride] = sum;
     }
   }
   float weights_[gates][depth];

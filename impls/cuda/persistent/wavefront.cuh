@@ -2,14 +2,18 @@
 //
 // Each layer is a cluster, as in cluster.cuh, and hands h on through the L2 in words that carry
 // their own validity: the reader looks at the data itself until it is there. Eight more warps of
-// each block make its input products from them, in the time that the hidden warps wait for h.
+// each block make its input products from them, of two steps at once, in the time that the hidden
+// warps wait for h. With 32 units in a block those warps find their weights in shared memory and
+// leave most of their registers to the hidden warps, which hold theirs there.
 //
-// What bounds it: ten rows' h on its way to sixteen blocks, tensor cores that both halves of the
-// warps share, and gates that only as many threads as units and rows make. Teaches: how layers
-// depend on each other only by their data.
+// What bounds it: h on its way to all blocks, 10 to 16 bytes a clock out of an SM; tensor cores
+// that both halves of the warps share; and gates that only as many threads as units and rows make.
+// Teaches: how layers depend on each other only by their data, and that the work beside a chain has
+// a chain of its own, which must not become the longer one.
 //
-// Why no buffer is overwritten too early: as in cluster.cuh. Of the inputs, sums of two steps have
-// places of their own, and who has read them says so (inputs_read).
+// Why no buffer is overwritten too early: as in cluster.cuh. Sums of inputs have places for two
+// pairs of steps, and who has read them says so (inputs_read). h of the layer below is brought when
+// all input warps have met after the products before it.
 #pragma once
 
 #include "impls/cuda/persistent/cluster_block.cuh"
@@ -17,12 +21,12 @@
 namespace rnnbench::persistent {
 
 /// Barriers of the block that `threads` threads come to: of the hidden warps, of the input warps,
-/// and of both, where input sums of an even or odd step are there, and where they have been read.
+/// and of both, where input sums of an even or odd pair of steps are there, and have been read.
 enum Meeting { hidden_warps = 1, input_warps = 2, inputs_ready = 3, inputs_read = 5 };
 
 /// Whether registers hold little beside the weights.
-template <class Cell, Math math>
-inline constexpr bool tight = Cell::gates > 1 && (math == Math::f32 || math == Math::tf32);
+template <class Cell, int units, Math math>
+inline constexpr bool tight = Cell::gates > 1 && math == Math::f32&& units == 16;
 
 /// What h of the layer below is multiplied by: the first of its words.
 __device__ __forceinline__ float scale_below(const Chain& chain, const Launch& launch,
@@ -33,15 +37,16 @@ __device__ __forceinline__ float scale_below(const Chain& chain, const Launch& l
   return __uint_as_float(word.x);
 }
 
-/// A step's h of the layer below, each word as soon as it is there. log_words: of a row's words.
-template <Element element, int k_lane>
+/// h of the layer below in `count` steps, each word as soon as it is there: [count * rows] vectors.
+/// log_words: of a row's words. group: words that a thread waits for at once.
+template <Element element, int k_lane, int group>
 __device__ __forceinline__ void bring_below(const Chain& chain, const Launch& launch, int thread,
-                                            int log_words, int step, int now, std::uint32_t tag,
+                                            int log_words, int step, int count, std::uint32_t tag,
                                             char* vectors) {
-  constexpr int group = 3, bytes = is_wide<element> ? 4 : 2;
-  const int words = chain.rows << log_words;
+  constexpr int bytes = is_wide<element> ? 4 : 2;
+  const int of_a_step = chain.rows << log_words, words = count * of_a_step;
   const char* const from =
-      static_cast<const char*>(chain.below) + (std::int64_t{now} * words + 1) * tagged_bytes;
+      static_cast<const char*>(chain.below) + (std::int64_t{step} * of_a_step + 1) * tagged_bytes;
   for (int begin = thread; begin < words; begin += group * half_threads) {
     uint4 word[group] = {};
     unsigned missing = 0;
@@ -82,54 +87,61 @@ __device__ __forceinline__ void bring_below(const Chain& chain, const Launch& la
   }
 }
 
-/// The warps that make the input products of a stacked layer, up to two steps ahead of the others.
-template <class Cell, int k_lane, Math math>
+/// The warps that make the input products of a stacked layer, up to two pairs of steps ahead of
+/// the others: two steps' rows are fewer tiles of eight, one wait, and weights read once.
+template <class Cell, int units, int k_lane, Math math>
 __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& launch,
                                             const Layout& at, float* memory, int thread, int first,
                                             int blocks, std::uint32_t tag) {
-  constexpr Element element = element_of<math, Cell::gates>;
-  constexpr int length = row_length(Cell::gates);
+  constexpr Element element = element_of<math, Cell::gates, Kind::stacked>;
+  constexpr int length = row_length(Cell::gates, units);
   const int warp = thread / 32, lane = thread % 32;
   int log_words = 0;
-  while (1 << log_words < unit_cap / tagged_units * blocks) ++log_words;
-  Products<Cell::gates, k_lane, math, !tight<Cell, math>> products;
+  while (1 << log_words < units / tagged_units * blocks) ++log_words;
+  constexpr bool shared = shares_weights(Cell::gates, units, is_wide<element> ? 4 : 2);
+  constexpr bool roomy = !tight<Cell, units, math>;
+  Products<Cell::gates, units, k_lane, math, Kind::stacked, roomy || shared, roomy && !shared,
+           shared>
+      products;
   products.read(chain.w_ih, warp, lane, first, launch, scale_of<element>(memory, of_input_weights),
-                element == Element::split ? scale_below(chain, launch, tag) : 1.0f);
-  for (int step = 0; step < launch.steps; ++step) {
-    char* const vectors = reinterpret_cast<char*>(memory + at.below + (step & 1) * at.vectors);
-    const int now = chain.reverse ? launch.steps - 1 - step : step;
-    bring_below<element, k_lane>(chain, launch, thread, log_words, step, now, tag, vectors);
+                has_scale<element> ? scale_below(chain, launch, tag) : 1.0f, memory + at.weights);
+  char* const vectors = reinterpret_cast<char*>(memory + at.below);
+  for (int step = 0; step < launch.steps; step += input_steps) {
+    const int count = min(input_steps, launch.steps - step), pair = step / input_steps & 1;
+    bring_below<element, k_lane, shared || !roomy ? 3 : 5>(chain, launch, thread, log_words, step,
+                                                           count, tag, vectors);
     meet(input_warps, half_threads);
-    products.multiply(vectors, chain.rows, memory + at.below_parts, warp, lane);
+    products.multiply(vectors, count * chain.rows, memory + at.below_parts, warp, lane);
     meet(input_warps, half_threads);
-    if (step >= 2) meet(inputs_read + (step & 1), 2 * half_threads);
-    float* const sums = memory + at.inputs + (step & 1) * at.sums;
-    for (int i = thread; i < chain.rows * length; i += half_threads)
+    if (step >= 2 * input_steps) meet(inputs_read + pair, 2 * half_threads);
+    float* const sums = memory + at.inputs + pair * input_steps * at.sums;
+    for (int i = thread; i < count * chain.rows * length; i += half_threads)
       sums[i] =
           memory[at.bias + i % length] + sum_of_warps(memory + at.below_parts + i * group_stride);
-    arrive(inputs_ready + (step & 1), 2 * half_threads);
+    arrive(inputs_ready + pair, 2 * half_threads);
   }
 }
 
 /// The warps that make the hidden products and the gates.
-template <class Cell, int k_lane, Math math>
+template <class Cell, int units, int k_lane, Math math>
 __device__ __forceinline__ void step_units(const Chain& chain, const Launch& launch,
                                            const Layout& at, float* memory, std::uint64_t* whole,
                                            int thread, int rank, int blocks, std::uint32_t tag) {
-  constexpr Element element = element_of<math, Cell::gates>;
-  constexpr int gates = Cell::gates, length = row_length(gates);
+  constexpr Element element = element_of<math, Cell::gates, Kind::stacked>;
+  constexpr int gates = Cell::gates, length = row_length(gates, units);
   constexpr int bytes = is_wide<element> ? 4 : 2;
-  const int warp = thread / 32, lane = thread % 32, first = rank * unit_cap;
-  constexpr bool roomy = !tight<Cell, math>;
+  const int warp = thread / 32, lane = thread % 32, first = rank * units;
+  constexpr bool roomy = !tight<Cell, units, math>;
   const bool given = !chain.below;
   const float scale = scale_of<element>(memory, of_h);
-  Products<gates, k_lane, math, !tight<Cell, math>> products;
+  constexpr bool pairs = units == 16 && roomy;
+  Products<gates, units, k_lane, math, Kind::stacked, pairs, pairs> products;
   products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
                 scale);
   if (chain.above && rank == 0 && thread == 0)
     store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
-  Unit<Cell, math> own;
-  Given<gates> other;
+  Unit<Cell, math, units> own;
+  Given<gates, units> other;
   const auto onward = [&](std::int64_t step) { return chain.reverse ? -step : step; };
   const std::int64_t gates_step = roomy ? onward(chain.gates_step) : 0;
   const std::int64_t y_step = roomy ? onward(chain.y_step) : 0;
@@ -145,23 +157,24 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
     copies_commit();
   };
   for (int step = 0; step < steps_ahead; ++step) fetch(step);
-  const Receivers<element, math, roomy> receivers(memory, lane, blocks);
-  const int owned = chain.rows * unit_cap, whole_bytes = owned * blocks * bytes;
+  const Receivers<element, math, units, roomy> receivers(memory, lane, blocks);
+  const int owned = chain.rows * units, whole_bytes = owned * blocks * bytes;
 
   // odd: the step's last bit, a constant where registers hold the addresses that follow from it.
+  static_assert(input_steps == 2);
   const auto make_step = [&](int odd, int step) {
+    const int pair = step / input_steps & 1;
     const bool last = step == launch.steps - 1;
     if (thread == 0 && !last) barrier_expect(&whole[odd], whole_bytes);
     if (step > 0) wait(&whole[1 - odd], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
     float* const parts = memory + at.hidden_parts;
     products.multiply(reinterpret_cast<const char*>(memory + at.hidden + (1 - odd) * at.vectors),
                       chain.rows, parts, warp, lane);
-    if (given) {
-      copies_wait<steps_ahead - 1>();
+    if (given) copies_wait<steps_ahead - 1>();
+    if (given || odd)
       meet(hidden_warps, half_threads);
-    } else {
-      meet(inputs_ready + odd, 2 * half_threads);
-    }
+    else
+      meet(inputs_ready + pair, 2 * half_threads);
     if (warp * 32 < owned) {  // all lanes of the warp
       if (own.there) {
         float x[gates] = {}, a[gates];
@@ -169,11 +182,12 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
         for (int g = 0; g < gates; ++g) {
           if (given)
             x[g] = memory[at.given + ((step % input_buffers) * gates + g) * at.given_row + thread] +
-                   memory[at.bias + g * unit_cap + own.unit];
+                   memory[at.bias + g * units + own.unit];
           else
-            x[g] = memory[at.inputs + odd * at.sums + own.row * length + g * unit_cap + own.unit];
-          a[g] = sum_of_warps(parts + own.row * parts_stride(gates) +
-                              (g * unit_cap + own.unit) * group_stride);
+            x[g] = memory[at.inputs + (pair * input_steps + odd) * at.sums + own.row * length +
+                          g * units + own.unit];
+          a[g] = sum_of_warps(parts + own.row * parts_stride(gates, units) +
+                              (g * units + own.unit) * group_stride);
           if (!Cell::adds_products(g)) a[g] += own.apart;
         }
         update_quickly<Cell, math>(x, a, own.h, own.c, launch.activation);
@@ -181,10 +195,9 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
       }
       const auto above = [&]() -> uint4* {
         if (!chain.above) return nullptr;
-        const int now = chain.reverse ? launch.steps - 1 - step : step;
         return static_cast<uint4*>(chain.above) + 1 +
-               ((std::int64_t{now} * chain.rows + own.row) * blocks + rank) *
-                   (unit_cap / tagged_units);
+               ((std::int64_t{step} * chain.rows + own.row) * blocks + rank) *
+                   (units / tagged_units);
       };
       const int place = int(sizeof(float)) * (at.hidden + odd * at.vectors) +
                         (own.row * vector_stride(k_lane) + first) * bytes;
@@ -193,8 +206,9 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
       if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += kept(y_step, chain.y_step);
     }
     fetch(step + steps_ahead);
-    // Nobody waits for the last two.
-    if (!given && step + 2 < launch.steps) arrive(inputs_read + odd, 2 * half_threads);
+    // Nobody waits for the last two pairs.
+    if (!given && odd && step + 2 * input_steps - 1 < launch.steps)
+      arrive(inputs_read + pair, 2 * half_threads);
   };
   if constexpr (roomy) {
     for (int step = 0; step < launch.steps; step += 2) {
@@ -213,14 +227,14 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
 
 /// Grid: clusters times blocks; launch with a cluster dimension, and cooperatively, because
 /// clusters wait on each other.
-template <class Cell, int k_lane, Math math>
+template <class Cell, int units, int k_lane, Math math>
 __global__ void __launch_bounds__(2 * half_threads, 1)
     persistent_wavefront(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-  constexpr Element element = element_of<math, Cell::gates>;
+  constexpr Element element = element_of<math, Cell::gates, Kind::stacked>;
   RNNBENCH_DYNAMIC_SHARED(memory);
   auto* const whole = reinterpret_cast<std::uint64_t*>(memory);  // h of an even or odd step is
-  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * unit_cap;
+  const int blocks = cluster_blocks(), rank = cluster_rank(), first = rank * units;
   const int thread = int(threadIdx.x);
   // In shared memory: in registers it would take those of the weights.
   RNNBENCH_SHARED(Chain, chain);
@@ -231,18 +245,26 @@ __global__ void __launch_bounds__(2 * half_threads, 1)
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
   }
   __syncthreads();
-  const Layout at = layout(Cell::gates, k_lane, is_wide<element> ? 4 : 2, chain.rows, true);
+  const Layout at = layout(Cell::gates, units, k_lane, is_wide<element> ? 4 : 2, chain.rows, true);
   // Before the barrier of the cluster, after which a block may end and hand it on.
   jitter();
   const std::uint32_t tag = (*chain.epoch + 1) & 1;
-  begin_block<Cell, k_lane, math, element>(chain, launch, at, memory, first);
+  begin_block<Cell, units, k_lane, math, element>(chain, launch, at, memory, first);
   __syncthreads();
   cluster_arrive_and_wait();
+  constexpr bool shared = shares_weights(Cell::gates, units, is_wide<element> ? 4 : 2);
+  if constexpr (shared) {
+    if (thread < half_threads)
+      have_more_registers<184>();
+    else
+      have_fewer_registers<256 - 184>();
+  }
   if (thread < half_threads)
-    step_units<Cell, k_lane, math>(chain, launch, at, memory, whole, thread, rank, blocks, tag);
+    step_units<Cell, units, k_lane, math>(chain, launch, at, memory, whole, thread, rank, blocks,
+                                          tag);
   else if (chain.below)
-    make_inputs<Cell, k_lane, math>(chain, launch, at, memory, thread - half_threads, first, blocks,
-                                    tag);
+    make_inputs<Cell, units, k_lane, math>(chain, launch, at, memory, thread - half_threads, first,
+                                           blocks, tag);
 #endif
 }
 

@@ -31,6 +31,10 @@ T& at_shared(std::uint32_t address) {
 inline float load_shared(std::uint32_t from) { return at_shared<float>(from); }
 inline float4 load_shared_four(std::uint32_t from) { return at_shared<float4>(from); }
 inline std::int64_t load_stride(std::uint32_t from) { return at_shared<std::int64_t>(from); }
+template <int>
+void have_fewer_registers() {}
+template <int>
+void have_more_registers() {}
 inline void store_shared(std::uint32_t to, float value) { at_shared<float>(to) = value; }
 inline void fetch_to_l2(const float* from) {
   static_cast<void>(*static_cast<const volatile float*>(from));  // there must be such an address
