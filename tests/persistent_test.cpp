@@ -160,7 +160,9 @@ constexpr const char* odd_shapes[] = {"gru_b3_t4_i5_h7_l1_f32",
                                       "gru-bi_b33_t3_i8_h290_l1_tf32_nobias",
                                       "gru_b1_t4_i5_h515_l1_f32",
                                       "lstm_b3_t3_i7_h601_l1_f32_stateful",
-                                      "rnn_tanh_b4_t3_i9_h1025_l1_bf16"};
+                                      "rnn_tanh_b4_t3_i9_h1025_l1_bf16",
+                                      "gru_b5_t5_i9_h201_l3_f32_stateful",
+                                      "lstm_b4_t3_i7_h140_l2_tf32"};
 
 class GpuPersistentOddShape : public GpuPersistent,
                               public testing::WithParamInterface<const char*> {};
