@@ -205,7 +205,8 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   check({.form = Form::hoisted, .rows = 9, .hidden = 33, .steps = 5}, schedules);
   // Three warps wait for words, and both buffers are written twice.
   check({.form = Form::rows, .rows = 1, .hidden = 131, .steps = 5}, schedules);
-  check({.form = Form::wavefront, .rows = 3, .hidden = 33, .steps = 6, .parts = 2}, schedules);
+  // Every barrier between input and hidden warps is used twice.
+  check({.form = Form::wavefront, .rows = 3, .hidden = 33, .steps = 11, .parts = 2}, schedules);
   check({.cell = Cell::rnn_tanh, .form = Form::wavefront, .rows = 3, .steps = 4, .parts = 3},
         schedules);
   check({.form = Form::solo, .rows = 1, .hidden = 100, .steps = 7}, schedules);
