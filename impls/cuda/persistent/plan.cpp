@@ -116,7 +116,7 @@ Plan shaped(Form form, int units, int slices, const Problem& p, const DeviceInfo
 }
 
 /// Blocks of 32 units are for layers that need many of 16; an LSTM's weights for both products in
-/// f32 are more than such a block can hold.
+/// f32 leave such a block room for three rows at most.
 bool takes(Form form, int units, const Problem& p, const DeviceInfo& device) {
   if (p.hidden > std::int64_t{largest_cluster(device.cc)} * units) return false;
   if (units > 16 && p.hidden <= k_cap(4)) return false;
@@ -148,7 +148,7 @@ std::string_view name(Form form) {
 
 std::optional<std::string> cluster_refusal(const Problem& p, const DeviceInfo& device) {
   if (device.cc < 90) return "needs thread-block clusters: compute capability 9.0 or later";
-  const int most = std::min(k_cap(8), largest_cluster(device.cc) * 32);
+  const int most = k_cap(8);  // of 32 units the smallest largest cluster, of 8 blocks, holds them
   if (p.hidden > most)
     return "one cluster's registers hold the weights of up to " + std::to_string(most) +
            " hidden units, not of " + std::to_string(p.hidden);
