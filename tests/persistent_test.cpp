@@ -162,7 +162,11 @@ constexpr const char* odd_shapes[] = {"gru_b3_t4_i5_h7_l1_f32",
                                       "lstm_b3_t3_i7_h601_l1_f32_stateful",
                                       "rnn_tanh_b4_t3_i9_h1025_l1_bf16",
                                       "gru_b5_t5_i9_h201_l3_f32_stateful",
-                                      "lstm_b4_t3_i7_h140_l2_tf32"};
+                                      "lstm_b4_t3_i7_h140_l2_tf32",
+                                      "gru_b3_t5_i9_h210_l9_f16_stateful",
+                                      "lstm_b16_t5_i9_h250_l6_f32_stateful",
+                                      "rnn_relu_b27_t3_i9_h2100_l1_f16",
+                                      "lstm_b70_t3_i9_h333_l1_f16"};
 
 class GpuPersistentOddShape : public GpuPersistent,
                               public testing::WithParamInterface<const char*> {};

@@ -3,21 +3,9 @@
 
 #include "harness/impl.hpp"
 #include "impls/common/cuda_check.cuh"
+#include "impls/common/launch_overlap.cuh"
 
 namespace rnnbench {
-
-/// The next launch in the stream may begin, as far as `wait_for_previous_launch`.
-__device__ __forceinline__ void allow_next_launch() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-#endif
-}
-/// What earlier launches wrote may be read after this. A no-op where launches do not overlap.
-__device__ __forceinline__ void wait_for_previous_launch() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-}
 
 /// Whether launches of `kernel` may overlap the one before: the device code that was loaded must
 /// have been compiled for CC 9.0, for what was compiled for less does not wait.

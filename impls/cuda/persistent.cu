@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include "impls/common/cuda_backend.cuh"
+#include "impls/common/overlap.cuh"
 #include "impls/cuda/persistent/grid_host.cuh"
 #include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
@@ -42,14 +43,19 @@ const std::vector<persistent::ClusterKernel>& kernels_of(Dtype dtype) {
 template <class T>
 class OnClusters final : public Kernel {
  public:
-  OnClusters(const Problem& p, const Tensors& t, const Plan& plan)
-      : p_(p), t_(t), plan_(plan), layers_(p, t, plan.form != Form::wavefront) {
+  OnClusters(const Problem& p, const Tensors& t, const Plan& plan, bool overlap)
+      : p_(p), t_(t), plan_(plan), layers_(p, t, plan.layers) {
     const NvtxRange range("make persistent");
     find_kernel();
+    overlap_ = overlap && plan.form == Form::hoisted && can_overlap(function_);
     make_tagged();
     input_products_ = std::make_unique<persistent::HoistedInputs<T>>(
-        p, t, [this](int layer) { return layers_.input_of(layer); },
-        plan.form == Form::wavefront ? 1 : p.layers);
+        p, t,
+        [&](int layer) {  // any that is made before: trials read it
+          return layers_.input_of(
+              layer == 0 ? 0 : std::max(plan.layers, layer / plan.layers * plan.layers));
+        },
+        plan.layers == p.layers ? 1 : p.layers, overlap);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         for (int slice = 0; slice < plan.slices; ++slice)
@@ -67,15 +73,12 @@ class OnClusters final : public Kernel {
   void launch(Stream stream) override {
     const auto main = static_cast<cudaStream_t>(stream);
     const std::size_t a_layer = std::size_t(p_.directions * plan_.slices);
-    if (plan_.form == Form::wavefront) {
-      input_products_->launch(0, layers_.input_of(0), main);
-      run(0, host_chains_.size(), main);
-    } else {
-      for (int layer = 0; layer < p_.layers; ++layer) {
-        const NvtxRange range("layer");
-        input_products_->launch(layer, layers_.input_of(layer), main);
-        run(std::size_t(layer) * a_layer, a_layer, main);
-      }
+    for (int layer = 0; layer < p_.layers; layer += plan_.layers) {
+      const NvtxRange range(plan_.layers == 1 ? "layer" : "layers");
+      input_products_->launch(layer, layers_.input_of(layer), main);
+      run(std::size_t(layer) * a_layer,
+          std::size_t(std::min(plan_.layers, p_.layers - layer)) * a_layer,
+          overlap_ && input_products_->allows_next(layer), main);
     }
     layers_.launch_head(main);
   }
@@ -87,12 +90,13 @@ class OnClusters final : public Kernel {
   std::string note() const override {
     std::string text = persistent::note_of(plan_);
     if (plan_.form == Form::wavefront)
-      text += std::to_string(p_.layers) + " layers at once, ";
+      text += std::to_string(plan_.layers) + " layers at once, ";
     else if (p_.directions == 2)
       text += "both directions at once, ";
     text += "clusters of " + std::to_string(plan_.cluster) + " blocks, " +
             std::to_string(plan_.rows) + " rows each, input products";
-    if (plan_.form == Form::wavefront) text += " of layer 0";
+    if (plan_.form == Form::wavefront)
+      text += plan_.layers < p_.layers ? " of the lowest of them" : " of layer 0";
     return text + ": " + input_products_->note();
   }
 
@@ -100,7 +104,7 @@ class OnClusters final : public Kernel {
   void find_kernel() {
     for (const auto& kernel : kernels_of(p_.dtype))
       if (kernel.gates == gates(p_.cell) && kernel.units == plan_.units &&
-          kernel.k_lane == plan_.k_lane && kernel.stacked == plan_.stacked() &&
+          kernel.k_lane == plan_.k_lane && kernel.input_steps == plan_.input_steps &&
           kernel.few == plan_.few(p_))
         function_ = kernel.function;
     if (!function_) throw Error("no kernel was compiled for " + plan_.config());
@@ -111,9 +115,9 @@ class OnClusters final : public Kernel {
         cudaFuncSetAttribute(function_, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
     int resident = 0;
     std::array<cudaLaunchAttribute, 2> attributes;
-    const auto config = config_of(1, nullptr, attributes);
+    const auto config = config_of(1, false, nullptr, attributes);
     RNNBENCH_CUDA(cudaOccupancyMaxActiveClusters(&resident, function_, &config));
-    const int wanted = plan_.form == Form::wavefront ? plan_.slices * p_.layers : 1;
+    const int wanted = plan_.form == Form::wavefront ? plan_.slices * plan_.layers : 1;
     if (resident < wanted)
       throw persistent::NoRoom("cuda:persistent: " + plan_.config() + " needs " +
                                std::to_string(wanted) + " clusters of " +
@@ -122,26 +126,30 @@ class OnClusters final : public Kernel {
                                std::to_string(resident) + ": choose another with --option config=");
   }
 
-  cudaLaunchConfig_t config_of(std::size_t clusters, cudaStream_t stream,
+  cudaLaunchConfig_t config_of(std::size_t clusters, bool overlap, cudaStream_t stream,
                                std::array<cudaLaunchAttribute, 2>& attributes) const {
     attributes = {};
     attributes[0].id = cudaLaunchAttributeClusterDimension;
     attributes[0].val.clusterDim = {unsigned(plan_.cluster), 1, 1};
-    attributes[1].id = cudaLaunchAttributeCooperative;  // where clusters wait on each other
-    attributes[1].val.cooperative = 1;
+    if (plan_.form == Form::wavefront) {  // clusters wait on each other
+      attributes[1].id = cudaLaunchAttributeCooperative;
+      attributes[1].val.cooperative = 1;
+    } else {
+      attributes[1] = overlap_attribute();
+    }
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(unsigned(clusters) * unsigned(plan_.cluster));
     config.blockDim = dim3(unsigned(persistent::half_threads) * (plan_.stacked() ? 2 : 1));
     config.dynamicSmemBytes = std::size_t(shared_);
     config.stream = stream;
     config.attrs = attributes.data();
-    config.numAttrs = plan_.form == Form::wavefront ? 2 : 1;
+    config.numAttrs = plan_.form == Form::wavefront || overlap ? 2 : 1;
     return config;
   }
 
-  void run(std::size_t first, std::size_t count, cudaStream_t stream) {
+  void run(std::size_t first, std::size_t count, bool overlap, cudaStream_t stream) {
     std::array<cudaLaunchAttribute, 2> attributes;
-    const auto config = config_of(count, stream, attributes);
+    const auto config = config_of(count, overlap, stream, attributes);
     what_.chains = chains_.get() + first;
     std::array<void*, 1> arguments{&what_};
     RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
@@ -153,12 +161,17 @@ class OnClusters final : public Kernel {
            persistent::tagged_bytes;
   }
 
+  /// Of a launch.
+  bool is_top(int layer) const { return layer == p_.layers - 1 || (layer + 1) % plan_.layers == 0; }
+
   void make_tagged() {
     if (plan_.form != Form::wavefront) return;
     epochs_ = zeroed_array<std::uint32_t>(std::size_t(plan_.slices));
-    for (int layer = 0; layer < p_.layers - 1; ++layer)  // whose tag is not that of the first call
-      tagged_.push_back(zeroed_array<char>(
-          std::size_t(p_.seq * p_.batch * tagged_row() + plan_.slices * persistent::tagged_bytes)));
+    for (int layer = 0; layer < p_.layers; ++layer)  // whose tag is not that of the first call
+      tagged_.push_back(
+          is_top(layer) ? DeviceArray<char>()
+                        : zeroed_array<char>(std::size_t(p_.seq * p_.batch * tagged_row() +
+                                                         plan_.slices * persistent::tagged_bytes)));
   }
 
   Chain chain_of(int layer, int direction, int slice) {
@@ -168,15 +181,14 @@ class OnClusters final : public Kernel {
     layers_.place(chain, layer, direction, first);
     chain.w_ih = w.w_ih;
     chain.rows = persistent::rows_of(p_.batch, plan_.slices, slice);
-    const bool wavefront = plan_.form == Form::wavefront;
-    if (wavefront) {
+    if (plan_.form == Form::wavefront) {
       chain.epoch = epochs_.get() + slice;
       chain.ends_epoch = layer == p_.layers - 1;
     }
     // Each slice's words lie together.
     const std::int64_t words = first * p_.seq * tagged_row() + slice * persistent::tagged_bytes;
-    if (wavefront && layer < p_.layers - 1) chain.above = tagged_[std::size_t(layer)].get() + words;
-    if (wavefront && layer > 0) {
+    if (!is_top(layer)) chain.above = tagged_[std::size_t(layer)].get() + words;
+    if (layer % plan_.layers > 0) {
       chain.below = tagged_[std::size_t(layer - 1)].get() + words;
     } else {
       const auto lies = input_products_->strides(layer);
@@ -192,7 +204,8 @@ class OnClusters final : public Kernel {
   persistent::LayerTensors<T> layers_;
   const void* function_ = nullptr;
   int shared_ = 0;
-  std::vector<DeviceArray<char>> tagged_;  // of each layer but the top one
+  bool overlap_ = false;                   // launches may overlap the ones before
+  std::vector<DeviceArray<char>> tagged_;  // of each layer that is below another of its launch
   DeviceArray<std::uint32_t> epochs_;      // of each slice
   std::unique_ptr<persistent::HoistedInputs<T>> input_products_;
   std::vector<Chain> host_chains_;  // (layer * D + direction) * slices + slice
@@ -212,6 +225,7 @@ std::unique_ptr<Kernel> make_persistent(const Problem& p, const Tensors& t,
   RNNBENCH_CUDA(cudaGetDevice(&index));
   const DeviceInfo device = cuda_device(index);
   const std::string config = option(options, "config");
+  const bool overlap = overlaps(options, "cuda:persistent");
   const auto make = [&](const Plan& plan) {
     return with_storage(p.dtype, [&](auto type) -> std::unique_ptr<Kernel> {
       using T = decltype(type);
@@ -220,8 +234,9 @@ std::unique_ptr<Kernel> make_persistent(const Problem& p, const Tensors& t,
                                                        plan.form == Form::rows
                                                            ? persistent::rows_function(p, plan)
                                                            : persistent::grid_function(p, plan));
-      if (plan.form == Form::solo) return std::make_unique<persistent::OnSolo<T>>(p, t, plan);
-      return std::make_unique<OnClusters<T>>(p, t, plan);
+      if (plan.form == Form::solo)
+        return std::make_unique<persistent::OnSolo<T>>(p, t, plan, overlap);
+      return std::make_unique<OnClusters<T>>(p, t, plan, overlap);
     });
   };
   if (!config.empty()) return make(persistent::plan_named(config, p, device));

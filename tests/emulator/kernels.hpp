@@ -11,7 +11,7 @@
 namespace rnnbench::persistent {
 
 using KernelFunction = void (*)(Launch);
-KernelFunction kernel_of(Math math, int gates, int units, int k_lane, bool stacked, bool few);
+KernelFunction kernel_of(Math math, int gates, int units, int k_lane, int input_steps, bool few);
 
 using SoloFunction = void (*)(SoloLaunch);
 SoloFunction solo_kernel_of(Math math, const SoloShape& shape, bool one_row);

@@ -17,8 +17,8 @@ std::vector<float> largest(const std::vector<float>& values) {
 
 }  // namespace
 
-std::string run_split_gemm(const std::vector<float>& x, const std::vector<float>& w, int m, int n,
-                           int k, std::vector<float>& c) {
+std::string run_split_gemm(bool small, const std::vector<float>& x, const std::vector<float>& w,
+                           int m, int n, int k, std::vector<float>& c) {
   const std::vector<float> of_x = largest(x), of_w = largest(w);
   std::vector<std::uint32_t> packed(std::size_t(n * split_gemm_k(k)));
   float scale = 0;
@@ -32,9 +32,11 @@ std::string run_split_gemm(const std::vector<float>& x, const std::vector<float>
   SplitGemm what{};
   what.x = x.data(), what.w = packed.data(), what.w_scale = &scale, what.largest = of_x.data();
   what.c = c.data(), what.m = m, what.n = n, what.k = k;
-  grid.clusters = (n + split_gemm_n - 1) / split_gemm_n;
-  grid.shared_bytes = split_gemm_bytes;
-  return emulator::launch(grid, {emulator::Schedule::Kind::random, 4}, [&] { split_gemm(what); });
+  const SplitTile tile = small ? split_small : split_large;
+  grid.clusters = (n + tile.n() - 1) / tile.n();
+  grid.shared_bytes = std::size_t(tile.bytes());
+  return emulator::launch(grid, {emulator::Schedule::Kind::random, 4},
+                          [&] { small ? split_gemm<true>(what) : split_gemm<false>(what); });
 }
 
 }  // namespace rnnbench::persistent

@@ -35,8 +35,7 @@ Problem problem_of(const Case& what) {
   return p;
 }
 
-/// As the planner would have it.
-Plan plan_of(const Case& what) {
+Plan planned(const Case& what) {
   const Problem p = problem_of(what);
   if (what.form == Form::rows) {
     const int rows = rows_of(what.rows, what.slices, 0), room = rows < 3 ? rows : 4;
@@ -51,6 +50,13 @@ Plan plan_of(const Case& what) {
                         h200());
   }
   throw Error("no plan of that form");
+}
+
+/// As the planner would have it.
+Plan plan_of(const Case& what) {
+  Plan plan = planned(what);
+  if (what.input_steps > 0) plan.input_steps = what.input_steps;
+  return plan;
 }
 
 /// What a chain and the jobs of the other kernels both have.
@@ -73,6 +79,7 @@ std::string name(const Case& of) {
          " rows " + std::to_string(of.rows) + " H " + std::to_string(of.hidden) + " T " +
          std::to_string(of.steps) + " parts " + std::to_string(of.parts) + " slices " +
          std::to_string(of.slices) + " units " + std::to_string(of.units) +
+         (of.input_steps ? " input steps " + std::to_string(of.input_steps) : "") +
          (of.reverse ? " reverse" : "") + (of.biases ? "" : " no bias") +
          (of.stateful ? " stateful" : "");
 }
@@ -199,7 +206,7 @@ std::unique_ptr<Stack::Memory> Stack::make_memory() const {
 
 std::string Stack::run(const emulator::Schedule& schedule, const Launch& what, int clusters) const {
   const KernelFunction kernel =
-      kernel_of(case_.math, gates_, plan_.units, plan_.k_lane, plan_.stacked(),
+      kernel_of(case_.math, gates_, plan_.units, plan_.k_lane, plan_.input_steps,
                 case_.math == Math::f32 && case_.form == Form::hoisted && plan_.rows <= few_rows);
   const Layout at = layout_of(plan_, problem_of(case_));
   emulator::Grid grid;

@@ -21,16 +21,18 @@
 // has come from all threads of the block too, which had read the sums of that step before.
 #pragma once
 
+#include "impls/common/launch_overlap.cuh"
 #include "impls/cuda/persistent/cluster_block.cuh"
 
 namespace rnnbench::persistent {
 
-/// Grid: clusters times blocks; launch with a cluster dimension. few: for few rows, f32.
+/// Grid: clusters times blocks; launch with a cluster dimension. May begin before the launch that
+/// makes the input products has ended. few: for few rows, f32.
 template <class Cell, int units, int k_lane, Math math, bool few>
 __global__ void __launch_bounds__(half_threads, 1)
     persistent_cluster(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-  constexpr Element element = element_of < math, Cell::gates, few ? Kind::few : Kind::alone > ;
+  constexpr Element element = element_of<math, Cell::gates, (few ? Kind::few : Kind::alone)>;
   constexpr int gates = Cell::gates, bytes = is_wide<element> ? 4 : 2;
   RNNBENCH_DYNAMIC_SHARED(memory);
   auto* const whole = reinterpret_cast<std::uint64_t*>(memory);  // h of an even or odd step is
@@ -44,18 +46,19 @@ __global__ void __launch_bounds__(half_threads, 1)
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
   }
   __syncthreads();
-  const Layout at = layout(gates, units, k_lane, bytes, chain.rows, false);
-  begin_block<Cell, units, k_lane, math, element>(chain, launch, at, memory, first);
-  __syncthreads();
-  cluster_arrive_and_wait();
-
-  const float scale = scale_of<element>(memory, of_h);
+  const Layout at = layout(gates, units, k_lane, bytes, chain.rows, 0);
+  begin_weights<Cell, units, math, element>(chain, launch, at, memory, first);
   constexpr bool pairs = units == 16 || !is_wide<element> || gates == 1;
   std::conditional_t<few, FewProducts<gates, units, k_lane>,
                      Products<gates, units, k_lane, math, Kind::alone, pairs, pairs>>
       products;
-  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
-                scale);
+  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights));
+  wait_for_previous_launch();  // the input products'; weights need not wait for them
+  begin_state<k_lane, math, element>(chain, launch, at, memory);
+  __syncthreads();
+  cluster_arrive_and_wait();
+  const float scale = scale_of<element>(memory, of_h);
+  products.take_scale(scale);
   Unit<Cell, math, units> owns[units_a_thread];
   Given<gates, units> others[units_a_thread];
 #pragma unroll

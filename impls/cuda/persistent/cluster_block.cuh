@@ -193,35 +193,46 @@ struct Receivers {
   }
 };
 
-/// Shared memory before the first step: zeros, h_0, the biases, and the largest values.
-template <class Cell, int units, int k_lane, Math math, Element element>
-__device__ __forceinline__ void begin_block(const Chain& chain, const Launch& launch,
-                                            const Layout& at, float* memory, int first) {
+/// Shared memory before the first step, as far as weights make it: zeros, the biases, and the
+/// largest of the weights.
+template <class Cell, int units, Math math, Element element>
+__device__ __forceinline__ void begin_weights(const Chain& chain, const Launch& launch,
+                                              const Layout& at, float* memory, int first) {
   const int thread = int(threadIdx.x), threads = int(blockDim.x);
-  const int states = chain.rows * launch.hidden;
   // What no step writes is multiplied by weights of zero, and must be a number.
   for (int i = at.hidden + thread; i < at.floats; i += threads) memory[i] = 0;
   if constexpr (has_scale<element>) {
     constexpr int gates = Cell::gates;
     raise(largest_at(memory, of_weights),
           largest_weight<gates, math>(chain.w_hh, launch.hidden, first, units));
-    raise(largest_at(memory, of_h), largest_state<math>(chain.h_0, states));
     if (chain.below)
       raise(largest_at(memory, of_input_weights),
             largest_weight<gates, math>(chain.w_ih, launch.hidden, first, units));
   }
   __syncthreads();
-  const float scale = scale_of<element>(memory, of_h);
-  for (int i = thread; i < states; i += threads) {
-    char* const vector = reinterpret_cast<char*>(memory + at.hidden + at.vectors) +
-                         i / launch.hidden * vector_stride(k_lane) * (is_wide<element> ? 4 : 2);
-    put<element>(vector, i % launch.hidden, bits<element>(load<math>(chain.h_0, i) * scale));
-  }
   for (int i = thread; i < row_length(Cell::gates, units); i += threads) {
     const int gate = i / units, unit = first + i % units;
     if (unit < launch.hidden)
       memory[at.bias + i] =
           sum_bias<Cell, math>(chain, gate, gate * std::int64_t{launch.hidden} + unit);
+  }
+}
+
+/// And as far as states do: h_0, and the largest of it.
+template <int k_lane, Math math, Element element>
+__device__ __forceinline__ void begin_state(const Chain& chain, const Launch& launch,
+                                            const Layout& at, float* memory) {
+  const int thread = int(threadIdx.x), threads = int(blockDim.x);
+  const int states = chain.rows * launch.hidden;
+  if constexpr (has_scale<element>) {
+    raise(largest_at(memory, of_h), largest_state<math>(chain.h_0, states));
+    __syncthreads();
+  }
+  const float scale = scale_of<element>(memory, of_h);
+  for (int i = thread; i < states; i += threads) {
+    char* const vector = reinterpret_cast<char*>(memory + at.hidden + at.vectors) +
+                         i / launch.hidden * vector_stride(k_lane) * (is_wide<element> ? 4 : 2);
+    put<element>(vector, i % launch.hidden, bits<element>(load<math>(chain.h_0, i) * scale));
   }
 }
 

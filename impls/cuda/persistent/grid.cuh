@@ -34,27 +34,34 @@
 
 namespace rnnbench::persistent {
 
+/// Blocks that registers are shared out for; before CC 9.0, where tiles for two would spill, one.
+constexpr int resident_blocks(std::uint64_t tile_code) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+  return 1;
+#else
+  return GridTile::from_code(tile_code).resident;
+#endif
+}
+
 /// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
 template <class Cell, Math math, std::uint64_t tile_code>
-__global__ void __launch_bounds__(GridTile::threads, 1)
+__global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     grid_kernel(const __grid_constant__ GridLaunch launch) {
   using T = Stored<math>;
   constexpr GridTile tile = GridTile::from_code(tile_code);
   constexpr int gates = Cell::gates, row_tiles = tile.row_tiles(gates);
   constexpr int word_units = 16 / sizeof(T), slot_units = 4 * word_units;
   constexpr int batch = tile.rows();
-  // Batch tiles summed at once: fewer where f32's sums would be one chain.
-  constexpr int most_chunk = math == Math::f32 && gates == 4 ? 1 : 4;
-  constexpr int chunk = tile.batch_tiles < most_chunk ? tile.batch_tiles : most_chunk;
-  constexpr int slots_in_flight = tile.words_in_flight / chunk;
+  constexpr int chunk = tile.chunk(gates, math);
+  constexpr int slots_in_flight = tile.words_in_flight() / chunk;
   constexpr int flight = tile.slots() < slots_in_flight ? tile.slots() : slots_in_flight;
   constexpr int slot_bytes = tile.batch_tiles * 512;
+  constexpr Element element = element_of<math, gates>;
   // Short chains of dependent products: each k-step of a slot has its own sums.
   // In f32 products of low parts have sums of their own, the last set, where registers hold them,
   // and with one gate the others take turns from slot to slot: tensor cores cut each sum off.
   constexpr int sets = math == Math::f32 && gates == 1 ? 5 : row_tiles * chunk <= 4 ? 2 : 1;
   constexpr int items = tile.items(), item_count = tile.units * batch;
-  constexpr Element element = element_of<math, gates>;
   static_assert(tile.units % 8 == 0 && batch % chunk == 0 && tile.threads % word_units == 0);
 
   extern __shared__ uint4 grid_shared[];
@@ -200,6 +207,9 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
   const int my_slots = slots / tile.warps + (share < slots % tile.warps);
   const int first_slot = share * (slots / tile.warps) + min(share, slots % tile.warps);
 
+  const auto shared_place = [&](int i, int m) {
+    return (((i - tile.first_shared()) * tile.warps + warp) * row_tiles + m) * 64 + lane;
+  };
   uint4 register_weights[tile.register_slots][row_tiles][2];
   {
     const T* const weights = static_cast<const T*>(job.w_hh);
@@ -225,18 +235,19 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
       }
     };
 #pragma unroll 1
-    for (int i = 0; i < my_slots - tile.register_slots; ++i)
+    for (int i = tile.first_shared(); i < my_slots; ++i)
 #pragma unroll
       for (int m = 0; m < row_tiles; ++m) {
         uint4 a[2];
-        fragments(tile.register_slots + i, m, a);
-        uint4* const to = shared_weights + ((i * tile.warps + warp) * row_tiles + m) * 64 + lane;
+        fragments(i, m, a);
+        uint4* const to = shared_weights + shared_place(i, m);
         to[0] = a[0], to[32] = a[1];
       }
 #pragma unroll
     for (int i = 0; i < tile.register_slots; ++i)
 #pragma unroll
-      for (int m = 0; m < row_tiles; ++m) fragments(i, m, register_weights[i][m]);
+      for (int m = 0; m < row_tiles; ++m)
+        if (tile.in_registers(gates, i, m)) fragments(i, m, register_weights[i][m]);
   }
   for (int row = thread; row < row_tiles * 16; row += tile.threads) {
     const int gate = row / tile.units, unit = first_unit + row % tile.units;
@@ -322,11 +333,9 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
             return __all_sync(~0u, all);
           };
           const auto shared_word = [&](int m, int k) {
-            const int slot = (i - tile.register_slots) * tile.warps + warp;
-            return shared_weights[((slot * row_tiles + m) * 2 + k) * 32 + lane];
+            return shared_weights[shared_place(i, m) + k * 32];
           };
-          // Ahead of the wait, where registers allow.
-          constexpr bool ahead = row_tiles <= 3 && chunk <= 2;
+          constexpr bool ahead = tile.ahead(gates, math);
           uint4 early[row_tiles][2];
           if (i >= tile.register_slots && ahead)
 #pragma unroll
@@ -337,9 +346,9 @@ __global__ void __launch_bounds__(GridTile::threads, 1)
             again(i);
           }
           const auto weights = [&](int m, int k) {
-            return i < tile.register_slots ? register_weights[i][m][k]
-                   : ahead                 ? early[m][k]
-                                           : shared_word(m, k);
+            return tile.in_registers(gates, i, m) ? register_weights[i][m][k]
+                   : ahead                        ? early[m][k]
+                                                  : shared_word(m, k);
           };
           if constexpr (element == Element::split) {
 #pragma unroll

@@ -45,12 +45,12 @@ template <class T>
 class OnGrid final : public Kernel {
  public:
   OnGrid(const Problem& p, const Tensors& t, const Plan& plan, const GridFunction& kernel)
-      : p_(p), plan_(plan), layers_(p, t, true), kernel_(kernel) {
+      : p_(p), plan_(plan), layers_(p, t, 1), kernel_(kernel) {
     const NvtxRange range("make persistent");
     check_room();
     exchange_ = zeroed_array<unsigned char>(kernel.exchange_bytes * std::size_t(plan.at_once));
     input_products_ = std::make_unique<HoistedInputs<T>>(
-        p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers);
+        p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers, false);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int first = 0; first < plan.groups(p); first += plan.at_once)
         turns_.push_back(turn_of(layer, first));

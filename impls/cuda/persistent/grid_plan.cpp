@@ -1,17 +1,22 @@
-// The cost model of the grid strategy: terms fitted to calls on an H200 (f32, tf32 and f16, B 1 to
-// 64, H 512 to 2048), of which none is more than 21 % off.
+// The cost model of the grid strategy: terms fitted to 49 calls on an H200 (f32, tf32 and f16, B 16
+// to 128, H 512 to 2560), of which none is more than 18 % off.
 #include "impls/cuda/persistent/grid_plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace rnnbench::persistent {
 namespace {
 
-constexpr double way_s = 1.1e-6;       // of h to all blocks; sums over the warps, gates
-constexpr double read_s = 9.5e-12;     // a byte of h that a block reads
-constexpr double product_s = 15.3e-9;  // an mma.sync of each warp, its share of the weights' loads
+constexpr double way_s = 0.945e-6;     // of h to all blocks; sums over the warps, gates
+constexpr double doubling_s = 57e-9;   // more, for each doubling of the blocks beyond 64
+constexpr double tiles_s = 0.537e-6;   // more, of several batch tiles
+constexpr double read_s = 11.6e-12;    // a byte of h that a block reads
+constexpr double product_s = 12.7e-9;  // an mma.sync of each warp
+constexpr double shared_s = 1.84e-12;  // a byte of weights out of shared memory, not loaded ahead
 constexpr double f32_products = 1.9;   // of them a product of f32 in f16 parts
 constexpr double f32_one_gate = 3.5;   // in tf32 parts, and their splitting: not measured
+constexpr double two_blocks = 1.78;    // products take so many times as long where two share an SM
 
 /// Slices worth a look beyond the fewest.
 constexpr int more_slices = 128;
@@ -24,10 +29,26 @@ double weight_bytes(const Problem& p, std::int64_t hidden) {
 
 bool fits(const GridTile& tile, const Problem& p, std::int64_t hidden, const DeviceInfo& device) {
   const Math math = math_of(p.dtype);
+  if (tile.resident > 1 && device.cc < 90) return false;  // kernels there have more registers
+  constexpr double reserved = 1024;  // of an SM's shared memory, for each block
   return grid_holds(int(hidden), math, tile) &&
-         grid_blocks(int(hidden), math, tile) <= device.units &&
-         double(tile.shared_bytes(gates(p.cell), grid_slots(int(hidden), math))) <=
-             shared_bytes(device);
+         grid_blocks(int(hidden), math, tile) <= tile.resident * device.units &&
+         tile.resident * (double(tile.shared_bytes(gates(p.cell), grid_slots(int(hidden), math))) +
+                          reserved) <=
+             shared_bytes(device) + reserved;
+}
+
+/// Those that hold the layer: of two of one name the first.
+std::vector<GridTile> tiles_for(const Problem& p, const DeviceInfo& device) {
+  std::vector<GridTile> found;
+  for (const GridTile& tile : grid_tiles(math_of(p.dtype), gates(p.cell)))
+    if (fits(tile, p, p.hidden, device) &&
+        std::none_of(found.begin(), found.end(), [&](const GridTile& other) {
+          return other.units == tile.units && other.batch_tiles == tile.batch_tiles &&
+                 other.resident == tile.resident;
+        }))
+      found.push_back(tile);
+  return found;
 }
 
 bool any_fits(const Problem& p, std::int64_t hidden, const DeviceInfo& device) {
@@ -41,8 +62,10 @@ Plan shaped(const GridTile& tile, int slices, const Problem& p, const DeviceInfo
   Plan plan{
       .form = Form::grid, .slices = slices, .rows = rows_of(p.batch, slices, 0), .tile = tile};
   plan.blocks = grid_blocks(int(p.hidden), math, tile);
-  plan.at_once = std::min({most_grid_groups, device.units / plan.blocks, plan.groups(p)});
-  plan.step_s = grid_step_s(tile, math, gates(p.cell), int(p.hidden), plan.rows);
+  plan.at_once =
+      std::min({most_grid_groups, tile.resident * device.units / plan.blocks, plan.groups(p)});
+  const bool shared_sms = plan.at_once * plan.blocks > device.units;
+  plan.step_s = grid_step_s(tile, math, gates(p.cell), int(p.hidden), plan.rows, shared_sms);
   plan.total_s = p.layers * plan.turns(p) * (double(p.seq) * plan.step_s + grid_launch_s) +
                  input_products_s(p, device, p.layers);
   return plan;
@@ -55,12 +78,22 @@ std::pair<int, int> range_of_slices(const GridTile& tile, std::int64_t batch) {
 
 }  // namespace
 
-double grid_step_s(const GridTile& tile, Math math, int gates, int hidden, int rows) {
+double grid_step_s(const GridTile& tile, Math math, int gates, int hidden, int rows,
+                   bool shared_sms) {
   const int slots = grid_slots(hidden, math);
   const int of_a_warp = (slots + GridTile::warps - 1) / GridTile::warps;
-  const double products = 2.0 * of_a_warp * tile.row_tiles(gates) * tile.batch_tiles;
-  return way_s + double(slots) * slot_row_bytes * rows * read_s +
-         products * product_s *
+  const int row_tiles = tile.row_tiles(gates), chunk = tile.chunk(gates, math);
+  const double products = 2.0 * of_a_warp * row_tiles * tile.batch_tiles;
+  double loaded = 0;  // bytes of weights, of a warp for a chunk
+  for (int i = 0; i < of_a_warp && !tile.ahead(gates, math); ++i)
+    for (int m = 0; m < row_tiles; ++m)
+      if (!tile.in_registers(gates, i, m)) loaded += 1024;
+  loaded *= GridTile::warps * (tile.batch_tiles / chunk);
+  const double blocks = grid_blocks(hidden, math, tile);
+  return way_s + doubling_s * std::max(0.0, std::log2(blocks / 64)) +
+         (tile.batch_tiles > 1 ? tiles_s : 0) + double(slots) * slot_row_bytes * rows * read_s +
+         (shared_sms ? 2 : 1) * loaded * shared_s +
+         (shared_sms ? two_blocks : 1) * products * product_s *
              (math != Math::f32 ? 1
               : gates > 1       ? f32_products
                                 : f32_one_gate);
@@ -84,8 +117,7 @@ std::optional<std::string> grid_refusal(const Problem& p, const DeviceInfo& devi
 std::vector<Plan> grid_plans(const Problem& p, const DeviceInfo& device) {
   std::vector<Plan> all;
   if (grid_refusal(p, device)) return all;
-  for (const GridTile& tile : grid_tiles(math_of(p.dtype), gates(p.cell))) {
-    if (!fits(tile, p, p.hidden, device)) continue;
+  for (const GridTile& tile : tiles_for(p, device)) {
     const auto [fewest, most] = range_of_slices(tile, p.batch);
     std::vector<Plan> sliced;
     for (int slices = fewest; slices <= most; ++slices)
@@ -102,8 +134,7 @@ std::vector<Plan> grid_plans(const Problem& p, const DeviceInfo& device) {
 std::optional<Plan> grid_plan_named(const std::string& config, const Problem& p,
                                     const DeviceInfo& device) {
   if (grid_refusal(p, device)) return std::nullopt;
-  for (const GridTile& tile : grid_tiles(math_of(p.dtype), gates(p.cell))) {
-    if (!fits(tile, p, p.hidden, device)) continue;
+  for (const GridTile& tile : tiles_for(p, device)) {
     const auto [fewest, most] = range_of_slices(tile, p.batch);
     for (int slices = fewest; slices <= most; ++slices)
       if (const Plan plan = shaped(tile, slices, p, device); plan.config() == config) return plan;

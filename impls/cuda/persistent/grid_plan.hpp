@@ -15,8 +15,10 @@ std::vector<Plan> grid_plans(const Problem& p, const DeviceInfo& device);
 std::optional<Plan> grid_plan_named(const std::string& config, const Problem& p,
                                     const DeviceInfo& device);
 
-/// One step of a group of blocks that has that many rows of the batch.
-double grid_step_s(const GridTile& tile, Math math, int gates, int hidden, int rows);
+/// One step of a group of blocks that has that many rows of the batch. shared_sms: while each SM
+/// has a block of another group too.
+double grid_step_s(const GridTile& tile, Math math, int gates, int hidden, int rows,
+                   bool shared_sms);
 /// A launch, beside its steps.
 inline constexpr double grid_launch_s = 14e-6;
 

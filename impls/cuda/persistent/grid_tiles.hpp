@@ -25,27 +25,50 @@ struct GridTile {
   int register_slots;       // of K, in each warp
   int shared_slots = 0;     // of K, in each warp, whose weights lie in shared memory
   int partial_buffers = 2;  // 1 takes less shared memory and one more barrier in each step
+  int resident = 1;         // blocks that share an SM: one's waits are the other's time
+  int at_once = 4;          // most batch tiles that are summed at once
+  int spared = 0;           // blocks of 16 rows whose last register slot lies in shared memory too
 
   static constexpr int warps = 8;
   static constexpr int threads = 32 * warps;
-  static constexpr int words_in_flight = 8;  // of h, for each lane
+  /// Of h, for each lane.
+  RNNBENCH_HOST_DEVICE constexpr int words_in_flight() const { return resident > 1 ? 4 : 8; }
 
   constexpr bool operator==(const GridTile&) const = default;
 
   /// In one number, because nvcc takes no class types as template arguments of kernels.
   constexpr std::uint64_t code() const {
     std::uint64_t bits = 0;
-    for (const int field : {units, batch_tiles, register_slots, shared_slots, partial_buffers})
+    for (const int field : {units, batch_tiles, register_slots, shared_slots, partial_buffers,
+                            resident, at_once, spared})
       bits = bits << 8 | std::uint64_t(field);
     return bits;
   }
   RNNBENCH_HOST_DEVICE static constexpr GridTile from_code(std::uint64_t bits) {
-    const auto field = [&](int place) { return int(bits >> 8 * (4 - place) & 255); };
-    return {field(0), field(1), field(2), field(3), field(4)};
+    const auto field = [&](int place) { return int(bits >> 8 * (7 - place) & 255); };
+    return {field(0), field(1), field(2), field(3), field(4), field(5), field(6), field(7)};
   }
 
   RNNBENCH_HOST_DEVICE constexpr int rows() const { return 8 * batch_tiles; }
+  /// Batch tiles summed at once: fewer where f32's sums would be one chain.
+  RNNBENCH_HOST_DEVICE constexpr int chunk(int gates, Math math) const {
+    const int most = math == Math::f32 && gates == 4 ? 1 : at_once;
+    return batch_tiles < most ? batch_tiles : most;
+  }
+  /// Whether a slot's weights are loaded out of shared memory while its words are waited for:
+  /// where registers allow.
+  RNNBENCH_HOST_DEVICE constexpr bool ahead(int gates, Math math) const {
+    return row_tiles(gates) <= 3 && chunk(gates, math) <= 2 && spared == 0;
+  }
   RNNBENCH_HOST_DEVICE constexpr int slots() const { return register_slots + shared_slots; }
+  /// The first slot of which shared memory has any.
+  RNNBENCH_HOST_DEVICE constexpr int first_shared() const {
+    return register_slots - (spared > 0 ? 1 : 0);
+  }
+  /// Whether registers hold slot i's weights of block `m` of 16 rows.
+  RNNBENCH_HOST_DEVICE constexpr bool in_registers(int gates, int i, int m) const {
+    return i < first_shared() || (i < register_slots && m < row_tiles(gates) - spared);
+  }
   /// Blocks of 16 rows of weights: a warp multiplies all of them.
   RNNBENCH_HOST_DEVICE constexpr int row_tiles(int gates) const {
     return (gates * units + 15) / 16;
@@ -61,7 +84,7 @@ struct GridTile {
   /// Partial sums, staged words of h, biases, what the warps' waits keep, four words, and the
   /// weights of a layer with `slots` of K that registers do not hold.
   RNNBENCH_HOST_DEVICE constexpr std::size_t shared_bytes(int gates, int slots) const {
-    const int of_a_warp = (slots + warps - 1) / warps - register_slots;
+    const int of_a_warp = (slots + warps - 1) / warps - first_shared();
     return 4 * partial_buffers * partial_floats(gates) + std::size_t(4) * items() * threads +
            std::size_t(4) * (row_tiles(gates) * 16 + units) + 8 * warps + 16 +
            std::size_t(16) * 64 * warps * (of_a_warp > 0 ? of_a_warp : 0) * row_tiles(gates);
@@ -87,24 +110,35 @@ constexpr std::size_t exchange_bytes(int hidden, Math math, const GridTile& tile
 }
 
 // Which tile for what: of 8 units where one row of the batch needs all SMs, of few rows where the
-// batch's slices fill the chip, of many where it takes all SMs to hold the weights. Weights that
-// registers do not hold lie in shared memory. Each one fits compute capability 9.0 without spills.
+// batch's slices fill the chip, of many where it takes all SMs to hold the weights, of 32 units
+// where 16 would not hold them; with two blocks an SM for many rows of up to 512 units (1024 with
+// one gate). Weights that registers do not hold lie in shared memory. Each one fits compute
+// capability 9.0 without spills. Of two with the same units and rows the second is for layers that
+// the first does not hold.
 // clang-format off
 inline constexpr std::array halves_tiles_1{
     GridTile{16, 1, 8},
     GridTile{16, 4, 8},
+    GridTile{32, 2, 5, 5},
+    GridTile{32, 4, 5, 5},
+    GridTile{16, 1, 8, 0, 2, 2},
 };
 inline constexpr std::array halves_tiles_3{
     GridTile{ 8, 1, 4},
     GridTile{16, 1, 4, 4},
     GridTile{16, 2, 4, 4},
     GridTile{16, 4, 3, 5},
+    GridTile{16, 1, 2, 0, 2, 2},
+    GridTile{16, 2, 2, 0, 2, 2, 1},
 };
 inline constexpr std::array halves_tiles_4{
     GridTile{ 8, 1, 4},
     GridTile{16, 1, 4, 4},
     GridTile{16, 2, 3, 5},
     GridTile{16, 4, 1, 5, 1},
+    GridTile{16, 4, 3, 5, 1, 1, 2},
+    GridTile{16, 1, 2, 0, 2, 2, 1, 1},
+    GridTile{16, 2, 1, 1, 2, 2, 1},
 };
 inline constexpr std::array tf32_tiles_1{
     GridTile{16, 1, 8, 8},
@@ -113,6 +147,7 @@ inline constexpr std::array tf32_tiles_1{
 inline constexpr std::array tf32_tiles_3{
     GridTile{16, 1, 4, 8},
     GridTile{16, 4, 2, 7, 1},
+    GridTile{16, 1, 1, 3, 2, 2},
 };
 inline constexpr std::array tf32_tiles_4{
     GridTile{16, 1, 3, 6},

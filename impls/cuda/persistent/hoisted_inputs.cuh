@@ -19,9 +19,9 @@ namespace rnnbench::persistent {
 template <class T>
 class HoistedInputs {
  public:
-  /// As InputProducts.
+  /// As InputProducts. overlap: whether launches may begin before the ones before have ended.
   HoistedInputs(const Problem& p, const Tensors& t, const std::function<const T*(int)>& input_of,
-                int layers)
+                int layers, bool overlap)
       : products_(p, t, input_of, layers), split_(std::size_t(layers)) {
     if (p.dtype != Dtype::f32) return;
     if constexpr (std::is_same_v<T, float>) {
@@ -38,7 +38,7 @@ class HoistedInputs {
               {t.layers[std::size_t(layer * p.directions + d)].w_ih, n / p.directions * k});
         const auto w = joined<float>(pieces, own);
         auto& made = split_[std::size_t(layer)];
-        made = std::make_unique<SplitProduct>(w.get(), m, n, k, own);
+        made = std::make_unique<SplitProduct>(w.get(), m, n, k, overlap, own);
         RNNBENCH_CUDA(cudaStreamSynchronize(own));  // before W's copy goes
         if (layer > 1) continue;
         const auto known = choices().find(key_of(m, n, k));
@@ -61,6 +61,9 @@ class HoistedInputs {
         return split->launch(input, products_.array(), stream);
     products_.launch(layer, input, stream);
   }
+
+  /// Whether the launch after this layer's may begin before it has ended.
+  bool allows_next(int layer) const { return bool(split_[std::size_t(layer)]); }
 
   const float* gates(int direction) const { return products_.gates(direction); }
   SequenceStrides strides(int layer) const { return products_.strides(layer); }

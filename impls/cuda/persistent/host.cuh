@@ -73,9 +73,9 @@ inline void allow_shared_memory(const void* function) {
 template <class T>
 class LayerTensors {
  public:
-  /// `between`: layers hand their sequences on through these.
-  LayerTensors(const Problem& p, const Tensors& t, bool between)
-      : p_(p), t_(t), between_(between), state_(std::size_t(p.batch * p.hidden)) {
+  /// every: each such layer hands its sequence on through these, the others in other ways.
+  LayerTensors(const Problem& p, const Tensors& t, int every)
+      : p_(p), t_(t), every_(every), state_(std::size_t(p.batch * p.hidden)) {
     const std::size_t states = state_ * std::size_t(p.layers * p.directions);
     if (p.stateful) {
       h_now_ = DeviceArray<T>(states);
@@ -141,7 +141,7 @@ class LayerTensors {
 
  private:
   bool keeps_sequence(int layer) const {
-    if (layer < p_.layers - 1) return between_;
+    if (layer < p_.layers - 1) return (layer + 1) % every_ == 0;
     return t_.output || p_.head_at != HeadAt::none;
   }
   T* sequence(int layer) {
@@ -151,7 +151,7 @@ class LayerTensors {
 
   Problem p_;
   Tensors t_;
-  bool between_;
+  int every_;
   std::size_t state_;  // elements of one layer's and direction's state
   DeviceArray<T> h_now_, c_now_;
   std::array<DeviceArray<T>, 2> sequences_;

@@ -9,16 +9,18 @@ namespace rnnbench::persistent {
 
 template <Math math, class Cell, int units, int k_lane>
 void add_kernels(std::vector<ClusterKernel>& list) {
-  const auto add = [&](bool stacked, bool few, auto* function) {
+  const auto add = [&](int input_steps, bool few, auto* function) {
     list.push_back(
-        {Cell::gates, units, k_lane, stacked, few, reinterpret_cast<const void*>(function)});
+        {Cell::gates, units, k_lane, input_steps, few, reinterpret_cast<const void*>(function)});
   };
-  add(false, false, &persistent_cluster<Cell, units, k_lane, math, false>);
-  // Both of its weights in f32 are more than such a block can hold.
+  add(0, false, &persistent_cluster<Cell, units, k_lane, math, false>);
+  // Both of its weights in f32 leave such a block room for three rows at most.
   if constexpr (units == 16 || Cell::gates < 4 || math != Math::f32)
-    add(true, false, &persistent_wavefront<Cell, units, k_lane, math>);
+    add(2, false, &persistent_wavefront<Cell, units, k_lane, math, 2>);
+  if constexpr (may_take_one_step(Cell::gates, units, k_lane, math))
+    add(1, false, &persistent_wavefront<Cell, units, k_lane, math, 1>);
   if constexpr (math == Math::f32)
-    add(false, true, &persistent_cluster<Cell, units, k_lane, math, true>);
+    add(0, true, &persistent_cluster<Cell, units, k_lane, math, true>);
 }
 
 template <Math math>

@@ -48,8 +48,8 @@ struct Launch {
 };
 
 /// Layers that wait on each other hand h on in words of 16 bytes: four units of a row, of which the
-/// third has the word's tag as its last bit: the parity of the call. A cluster of C blocks has 4 C
-/// of them for each row. Before them all lies one with the factor that h has in them.
+/// third has the word's tag as its last bit: the parity of the call. A block has a quarter as many
+/// of them for each row as units. Before them all lies one with the factor that h has in them.
 inline constexpr int tagged_units = 4, tagged_bytes = 16;
 
 }  // namespace rnnbench::persistent

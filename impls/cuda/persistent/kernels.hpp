@@ -9,7 +9,7 @@ namespace rnnbench::persistent {
 
 struct ClusterKernel {
   int gates, units, k_lane;
-  bool stacked;          // makes the input products of layers on layers
+  int input_steps;       // makes the input products of layers on layers, of so many steps at once
   bool few;              // for few rows
   const void* function;  // __global__ void(Launch)
 };

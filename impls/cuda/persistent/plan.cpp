@@ -75,17 +75,17 @@ double step_s(const Plan& plan, const Problem& p, const DeviceInfo& device) {
   return cost.fixed_s + cost.byte_s * received + cost.products * products;
 }
 
-int chains_at_once(const Problem& p, Form form) {
-  return form == Form::wavefront ? p.layers : p.directions;
-}
-
 double total_s(const Plan& plan, const Problem& p, const DeviceInfo& device) {
-  const double clusters = double(plan.slices) * chains_at_once(p, plan.form);
+  if (plan.form == Form::wavefront) {
+    const int turns = (p.layers + plan.layers - 1) / plan.layers;
+    const double steps = double(p.seq * turns) + (p.layers - turns) * layer_lag_steps;
+    const double lowest = input_products_s(p, device, 1);
+    const double other = turns > 1 ? input_products_s(p, device, 2) - lowest : 0;
+    return steps * plan.step_s + turns * launch_s + lowest + (turns - 1) * other;
+  }
+  const double clusters = double(plan.slices) * double(p.directions);
   const double turns = std::ceil(clusters / resident_clusters(plan.cluster, device));
   const double sequence = double(p.seq) * plan.step_s * turns + launch_s;
-  if (plan.form == Form::wavefront)
-    return sequence + (p.layers - 1) * layer_lag_steps * plan.step_s +
-           input_products_s(p, device, 1);
   return p.layers * sequence + input_products_s(p, device, p.layers);
 }
 
@@ -96,12 +96,14 @@ double gemm_speed(Dtype dtype) {
   return dtype == Dtype::tf32 ? 4 : 8;
 }
 
+bool has_room(const Plan& plan, const Problem& p, const DeviceInfo& device) {
+  return (layout_of(plan, p).floats + 256) * 4.0 <= shared_bytes(device);
+}
+
 bool fits(const Plan& plan, const Problem& p, const DeviceInfo& device) {
   if (plan.rows > most_rows(plan.units, plan.stacked())) return false;
-  const int clusters = plan.slices * chains_at_once(p, plan.form);
-  if (plan.form == Form::wavefront && clusters > resident_clusters(plan.cluster, device))
-    return false;
-  return (layout_of(plan, p).floats + 256) * 4.0 <= shared_bytes(device);
+  if (plan.form == Form::wavefront && plan.layers < 2) return false;
+  return has_room(plan, p, device);
 }
 
 /// The shape of a form with that many slices.
@@ -110,6 +112,15 @@ Plan shaped(Form form, int units, int slices, const Problem& p, const DeviceInfo
   plan.cluster = 2;  // the sanitizers take no store to a cluster of one block
   while (plan.cluster * units < p.hidden) plan.cluster *= 2;
   plan.k_lane = p.hidden <= k_cap(4) ? 4 : 8;
+  if (form == Form::wavefront) {
+    plan.input_steps = 2;
+    if (may_take_one_step(gates(p.cell), units, plan.k_lane, math_of(p.dtype)) &&
+        !has_room(plan, p, device))
+      plan.input_steps = 1;
+    const int most = std::max(1, resident_clusters(plan.cluster, device) / slices);
+    const int turns = (p.layers + most - 1) / most;
+    plan.layers = (p.layers + turns - 1) / turns;  // as even as can be
+  }
   plan.step_s = step_s(plan, p, device);
   plan.total_s = total_s(plan, p, device);
   return plan;
@@ -161,7 +172,8 @@ std::optional<std::string> cluster_refusal(const Problem& p, const DeviceInfo& d
 std::string Plan::config() const {
   std::string config_shape;
   if (form == Form::grid)
-    config_shape = "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows());
+    config_shape = "-u" + std::to_string(tile.units) + "-b" + std::to_string(tile.rows()) +
+                   (tile.resident > 1 ? "x2" : "");
   else if (form == Form::rows)
     config_shape = "-u" + std::to_string(shape.units) + "-r" + std::to_string(shape.rows);
   else if (form != Form::solo)
@@ -182,7 +194,7 @@ int cluster_element_bytes(Form form, const Problem& p) {
 
 Layout layout_of(const Plan& plan, const Problem& p) {
   return layout(gates(p.cell), plan.units, plan.k_lane, cluster_element_bytes(plan.form, p),
-                plan.rows, plan.stacked());
+                plan.rows, plan.input_steps);
 }
 
 double input_products_s(const Problem& p, const DeviceInfo& device, int layers) {

@@ -13,7 +13,8 @@
 
 namespace rnnbench::persistent {
 
-/// wavefront: a GEMM for layer 0's input products, then one launch, all layers of a stack at once.
+/// wavefront: a GEMM for layer 0's input products, then one launch, all layers of a stack at once;
+/// of more than there is room for, as many as can be, again and again.
 /// hoisted: for each layer a GEMM for the input products of its steps, then one launch. These two
 /// are the `cluster` strategy, where one cluster's registers hold a layer. grid: the other
 /// strategy, all SMs hold a layer; a GEMM for its input products, then one launch, or several where
@@ -39,15 +40,17 @@ inline constexpr int few_rows = 4;
 
 struct Plan {
   Form form = Form::hoisted;
-  int cluster = 1;    // blocks of a cluster: they share a layer's and direction's units
-  int units = 16;     // hidden units of a block of a cluster: 16 or 32
-  int k_lane = 4;     // which kernel: its registers cover 32 * k_lane values of h
-  int slices = 1;     // of the batch, a cluster or group of blocks each
-  int rows = 1;       // of the largest slice
-  GridTile tile{};    // grid only
-  RowsShape shape{};  // rows only; the next two: grid, solo and rows
-  int blocks = 0;     // of a group: they share a layer's and direction's units
-  int at_once = 0;    // groups that run at the same time
+  int cluster = 1;      // blocks of a cluster: they share a layer's and direction's units
+  int units = 16;       // hidden units of a block of a cluster: 16 or 32
+  int k_lane = 4;       // which kernel: its registers cover 32 * k_lane values of h
+  int slices = 1;       // of the batch, a cluster or group of blocks each
+  int rows = 1;         // of the largest slice
+  int input_steps = 0;  // of a wavefront: whose input products are made at once
+  GridTile tile{};      // grid only
+  RowsShape shape{};    // rows only; the next two: grid, solo and rows
+  int blocks = 0;       // of a group: they share a layer's and direction's units
+  int at_once = 0;      // groups that run at the same time
+  int layers = 1;       // of one launch
   double step_s = 0, total_s = 0;  // predicted: one step, one call without the head
   bool stacked() const { return form == Form::wavefront; }
   /// Whether the f32 units multiply, which are faster than tensor cores for few rows.
@@ -57,7 +60,8 @@ struct Plan {
   int groups(const Problem& p) const { return p.directions * slices; }
   int turns(const Problem& p) const { return (groups(p) + at_once - 1) / at_once; }
   /// "wavefront-c16-s1": blocks of a cluster, slices; "grid-u16-b8-s2": units of a block, rows that
-  /// a slice has room for, slices; "rows-u8-r1-s1": likewise; "solo-s128": slices.
+  /// a slice has room for ("b8x2": where two blocks share an SM), slices; "rows-u8-r1-s1":
+  /// likewise; "solo-s128": slices.
   std::string config() const;
 };
 

@@ -272,12 +272,12 @@ class Products {
 
  public:
   /// W's rows of units `first` on, for each gate; from `from` [gates * H, H], column k at place
-  /// k of the vectors. The scales, where elements have them: these weights', and of the vectors
-  /// that it will be given. shared_weights: for them, of all warps.
+  /// k of the vectors. scale: these weights', where elements have one. shared_weights: for them,
+  /// of all warps.
   __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
-                                       const Launch& launch, float scale, float vectors_scale,
+                                       const Launch& launch, float scale,
                                        float* shared_weights = nullptr) {
-    scale_ = 1 / scale / vectors_scale;
+    scale_ /= scale;
     if constexpr (shared)
       shared_ =
           reinterpret_cast<uint4*>(shared_weights) + warp * m_tiles * chunks * quads * 32 + lane;
@@ -305,6 +305,9 @@ class Products {
       for (int j = 0; j < chunks; ++j) keep(g, j, of_chunks[j]);
     }
   }
+
+  /// Of the vectors that it will be given.
+  __device__ __forceinline__ void take_scale(float of_vectors) { scale_ /= of_vectors; }
 
   /// Of `count` vectors, [count rounded up to 8, vector_stride(k_lane)], to this warp's places in
   /// as many rows of `parts`.
@@ -414,7 +417,7 @@ template <int gates, int units, int k_lane>
 class FewProducts {
  public:
   __device__ __forceinline__ void read(const void* from, int warp, int lane, int first,
-                                       const Launch& launch, float, float) {
+                                       const Launch& launch, float) {
     const int unit = first + lane % units;
 #pragma unroll
     for (int g = 0; g < gates; ++g)
@@ -428,6 +431,8 @@ class FewProducts {
                   : 0.0f;
       }
   }
+
+  __device__ __forceinline__ void take_scale(float) {}
 
   __device__ __forceinline__ void multiply(const char* vectors, int count, float* parts, int warp,
                                            int lane) const {

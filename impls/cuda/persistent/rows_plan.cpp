@@ -11,8 +11,8 @@
 namespace rnnbench::persistent {
 namespace {
 
-constexpr double way_s = 0.70e-6;     // of h to all blocks, and for each doubling of them:
-constexpr double doubling_s = 57e-9;  // 1.12 us to 128, 1.05 to 64, 0.97 to 32
+constexpr double way_s = 0.66e-6;     // of h to all blocks, and for each doubling of them:
+constexpr double doubling_s = 57e-9;  // 1.08 us to 128, 1.02 to 64, 0.96 to 32
 constexpr double kb_s = 3.5e-9;       // a KB of h up to 16 of them
 constexpr double more_kb_s = 28e-9;   // and beyond
 constexpr double ends_s = 0.02e-6;    // sums over lanes and warps, gates; the exchange as it was

@@ -46,8 +46,11 @@ RNNBENCH_HOST_DEVICE constexpr bool shares_weights(int gates, int units, int ele
 /// Vectors are multiplied eight at a time.
 RNNBENCH_HOST_DEVICE constexpr int padded(int rows) { return (rows + 7) / 8 * 8; }
 
-/// Steps of a stacked layer whose input products are made at once.
-inline constexpr int input_steps = 2;
+/// Input products of stacked layers are made of two steps at once. Where sums of two may be more
+/// than a block has room for there is a kernel for one.
+RNNBENCH_HOST_DEVICE constexpr bool may_take_one_step(int gates, int units, int k_lane, Math math) {
+  return gates == 4 && units == 16 && k_lane == 8 && math == Math::f32;
+}
 
 /// Steps that input products made before are fetched ahead, and buffers for them: a power of two.
 inline constexpr int steps_ahead = 3, input_buffers = 4;
@@ -66,9 +69,10 @@ struct Layout {
   int vectors, parts, sums;        // sizes, of one step
   int floats;
 };
-/// element_bytes: of h, and of what stands for it. stacked: the input is another layer's h.
+/// element_bytes: of h, and of what stands for it. input_steps: of a stacked layer, whose input is
+/// another layer's h; else 0.
 RNNBENCH_HOST_DEVICE constexpr Layout layout(int gates, int units, int k_lane, int element_bytes,
-                                             int rows, bool stacked) {
+                                             int rows, int input_steps) {
   Layout at{};
   at.vectors = padded(rows) * vector_stride(k_lane) * element_bytes / 4;
   at.sums = rows * row_length(gates, units);
@@ -79,7 +83,7 @@ RNNBENCH_HOST_DEVICE constexpr Layout layout(int gates, int units, int k_lane, i
   at.given = at.below = at.bias + row_length(gates, units);
   at.given_row = (rows * units + half_threads - 1) / half_threads * half_threads;
   at.floats = at.given + input_buffers * gates * at.given_row;
-  if (!stacked) return at;
+  if (input_steps == 0) return at;
   at.below_parts =
       at.below + padded(input_steps * rows) * vector_stride(k_lane) * element_bytes / 4;
   at.inputs = at.below_parts + input_steps * at.parts;

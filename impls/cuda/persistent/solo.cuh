@@ -25,6 +25,7 @@
 
 #include <type_traits>
 
+#include "impls/common/launch_overlap.cuh"
 #include "impls/cuda/persistent/one_gate.cuh"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
@@ -89,6 +90,7 @@ class SoloThread {
     float* const states = memory + shape.at_rows();
     for (int i = thread; i < rows_ * int(row_bytes) / 4; i += threads) states[i] = 0;
     __syncthreads();
+    wait_for_previous_launch();
     take_states(states);
     place_sequences(memory, lane, first_of_warp);
     __syncthreads();

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "impls/common/overlap.cuh"
 #include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 #include "impls/cuda/persistent/solo_job.hpp"
@@ -21,12 +22,13 @@ inline const std::vector<SoloKernel>& solo_kernels_of(Math math) {
 template <class T>
 class OnSolo final : public Kernel {
  public:
-  OnSolo(const Problem& p, const Tensors& t, const Plan& plan)
-      : p_(p), plan_(plan), layers_(p, t, true) {
+  OnSolo(const Problem& p, const Tensors& t, const Plan& plan, bool overlap)
+      : p_(p), plan_(plan), layers_(p, t, 1) {
     const NvtxRange range("make persistent");
     find_kernel();
+    overlap_ = overlap && can_overlap(function_);
     input_products_ = std::make_unique<HoistedInputs<T>>(
-        p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers);
+        p, t, [this](int layer) { return layers_.input_of(layer); }, p.layers, overlap);
     for (int layer = 0; layer < p.layers; ++layer) launches_.push_back(launch_of(layer));
   }
 
@@ -35,10 +37,16 @@ class OnSolo final : public Kernel {
     for (int layer = 0; layer < p_.layers; ++layer) {
       const NvtxRange range("layer");
       input_products_->launch(layer, layers_.input_of(layer), main);
+      cudaLaunchAttribute overlapping = overlap_attribute();
+      cudaLaunchConfig_t config{};
+      config.gridDim = dim3(unsigned(plan_.groups(p_)));
+      config.blockDim = dim3(unsigned(SoloShape::threads));
+      config.dynamicSmemBytes = shared_bytes_;
+      config.stream = main;
+      config.attrs = &overlapping;
+      config.numAttrs = overlap_ && input_products_->allows_next(layer) ? 1 : 0;
       std::array<void*, 1> arguments{&launches_[std::size_t(layer)]};
-      RNNBENCH_CUDA(cudaLaunchKernel(function_, dim3(unsigned(plan_.groups(p_))),
-                                     dim3(unsigned(SoloShape::threads)), arguments.data(),
-                                     shared_bytes_, main));
+      RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_, arguments.data()));
     }
     layers_.launch_head(main);
   }
@@ -85,6 +93,7 @@ class OnSolo final : public Kernel {
   LayerTensors<T> layers_;
   const void* function_ = nullptr;
   std::size_t shared_bytes_ = 0;
+  bool overlap_ = false;  // launches may overlap the ones before
   std::unique_ptr<HoistedInputs<T>> input_products_;
   std::vector<SoloLaunch> launches_;  // of each layer
 };

@@ -6,10 +6,13 @@
 // summed up from nothing, and these sums by the f32 units.
 //
 // What bounds it: mma.sync, while a block's eight warps keep it busy; x is split anew by each warp
-// that reads it. Teaches: fragments as 16-byte loads without ldmatrix, since k may be permuted.
+// that reads it. Small tiles are for products that would not give every SM a large one: two of
+// their blocks share an SM. Teaches: fragments as 16-byte loads without ldmatrix, since k may be
+// permuted.
 #pragma once
 
 #include "impls/common/async_copy.cuh"
+#include "impls/common/launch_overlap.cuh"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
 
@@ -24,18 +27,30 @@ struct SplitGemm {
   int m, n, k;
 };
 
-inline constexpr int split_gemm_m = 128, split_gemm_n = 128;  // of a block
-inline constexpr int split_gemm_depth = 32, split_gemm_stages = 3;
+inline constexpr int split_gemm_depth = 32;
 inline constexpr int split_gemm_threads = 256;
 inline constexpr int split_gemm_blocks = 256;  // of the kernel that looks for the largest
-inline constexpr int split_gemm_stage = (split_gemm_m + split_gemm_n) * split_gemm_depth;  // words
-inline constexpr int split_gemm_bytes = split_gemm_stages * split_gemm_stage * 4 + 16;
+
+/// What a block makes: eight warps, four by two, each 16 rows times 8 columns that many times.
+struct SplitTile {
+  int m_tiles, n_tiles;
+  int stages;    // of the copies
+  int resident;  // blocks of an SM
+  RNNBENCH_HOST_DEVICE constexpr int m() const { return 4 * 16 * m_tiles; }
+  RNNBENCH_HOST_DEVICE constexpr int n() const { return 2 * 8 * n_tiles; }
+  RNNBENCH_HOST_DEVICE constexpr int stage() const {
+    return (m() + n()) * split_gemm_depth;
+  }  // words
+  RNNBENCH_HOST_DEVICE constexpr int bytes() const { return stages * stage() * 4 + 16; }
+};
+inline constexpr SplitTile split_large{2, 8, 3, 1}, split_small{1, 4, 5, 2};
 RNNBENCH_HOST_DEVICE constexpr int split_gemm_k(int k) {
   return (k + split_gemm_depth - 1) / split_gemm_depth * split_gemm_depth;
 }
 
 /// Grid: split_gemm_blocks; threads: split_gemm_threads. x: [count], a multiple of 4.
 inline __global__ void split_gemm_largest(const float* x, std::int64_t count, float* largest) {
+  allow_next_launch();
   RNNBENCH_SHARED(std::uint32_t, all);
   if (threadIdx.x == 0) all = 0;
   __syncthreads();
@@ -97,54 +112,62 @@ __device__ __forceinline__ void split_four(Quad<Element::split>& quad, float4 v,
   }
 }
 
-/// Grid: (n, m) in tiles of split_gemm_n and split_gemm_m. Shared memory: split_gemm_bytes.
-inline __global__ void __launch_bounds__(split_gemm_threads, 1)
+/// Grid: (n, m) in tiles. Shared memory: the tile's bytes(). May begin before the kernel that looks
+/// for the largest has ended.
+template <bool small>
+__global__ void __launch_bounds__(split_gemm_threads, small ? split_small.resident : 1)
     split_gemm(const __grid_constant__ SplitGemm what) {
-  constexpr int depth = split_gemm_depth, stages = split_gemm_stages;
-  constexpr int m_tiles = 2, n_tiles = 8;  // of a warp: 32 x 64, four by two warps
+  constexpr SplitTile tile = small ? split_small : split_large;
+  constexpr int depth = split_gemm_depth, stages = tile.stages;
+  constexpr int m_tiles = tile.m_tiles, n_tiles = tile.n_tiles;
   RNNBENCH_DYNAMIC_SHARED(memory);
   const int thread = int(threadIdx.x), warp = thread / 32, lane = thread % 32;
-  const int first_m = int(blockIdx.y) * split_gemm_m, first_n = int(blockIdx.x) * split_gemm_n;
+  const int first_m = int(blockIdx.y) * tile.m(), first_n = int(blockIdx.x) * tile.n();
   const int padded_k = split_gemm_k(what.k), chunks = padded_k / depth;
   const auto fetch = [&](int chunk) {
-    float* const x = memory + chunk % stages * split_gemm_stage;
-    float* const w = x + split_gemm_m * depth;
+    float* const x = memory + chunk % stages * tile.stage();
+    float* const w = x + tile.m() * depth;
     if (chunk < chunks) {
       const int piece = thread % 8, column = chunk * depth + piece * 4;
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int row = thread / 8 + i * 32;
-        const bool x_there = first_m + row < what.m && column < what.k;
-        const bool w_there = first_n + row < what.n;
+      for (int row = thread / 8; row < tile.m(); row += 32) {
+        const bool there = first_m + row < what.m && column < what.k;
         copy_async_16(x + split_gemm_place(row, piece),
-                      x_there ? what.x + std::int64_t{first_m + row} * what.k + column : what.x,
-                      x_there);
+                      there ? what.x + std::int64_t{first_m + row} * what.k + column : what.x,
+                      there);
+      }
+#pragma unroll
+      for (int row = thread / 8; row < tile.n(); row += 32) {
+        const bool there = first_n + row < what.n;
         copy_async_16(w + split_gemm_place(row, piece),
-                      w_there ? what.w + std::int64_t{first_n + row} * padded_k + column : what.w,
-                      w_there);
+                      there ? what.w + std::int64_t{first_n + row} * padded_k + column : what.w,
+                      there);
       }
     }
     copies_commit();
   };
   for (int chunk = 0; chunk < stages - 1; ++chunk) fetch(chunk);
 
-  auto* const largest = reinterpret_cast<std::uint32_t*>(memory + stages * split_gemm_stage);
+  auto* const largest = reinterpret_cast<std::uint32_t*>(memory + stages * tile.stage());
   if (thread == 0) *largest = 0;
+  allow_next_launch();
+  wait_for_previous_launch();
   __syncthreads();
   static_assert(split_gemm_blocks == split_gemm_threads);
   raise(largest, what.largest[thread]);
   __syncthreads();
   const float scale = scale_for(__uint_as_float(*largest));
 
-  const int own_m = warp / 2 * 32 + lane / 4, own_n = warp % 2 * 64 + lane / 4;
+  const int own_m = warp / 2 * (16 * m_tiles) + lane / 4;
+  const int own_n = warp % 2 * (8 * n_tiles) + lane / 4;
   float total[m_tiles][n_tiles][4] = {};
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     copies_wait<stages - 2>();
     __syncthreads();  // this stage is there for all, and the one before has been read by all
     fetch(chunk + stages - 1);
-    const float* const x = memory + chunk % stages * split_gemm_stage;
-    const float* const w = x + split_gemm_m * depth;
+    const float* const x = memory + chunk % stages * tile.stage();
+    const float* const w = x + tile.m() * depth;
     float sums[m_tiles][n_tiles][4] = {};
 #pragma unroll
     for (int j = 0; j < depth / 16; ++j) {
@@ -192,7 +215,7 @@ inline __global__ void __launch_bounds__(split_gemm_threads, 1)
       float* const to = what.c + std::int64_t{row} * what.n;
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n) {
-        const int column = first_n + warp % 2 * 64 + n * 8 + lane % 4 * 2;
+        const int column = first_n + warp % 2 * (8 * n_tiles) + n * 8 + lane % 4 * 2;
         const float2 two{total[m][n][2 * half] * down, total[m][n][2 * half + 1] * down};
         if (what.n % 2 == 0 && column < what.n) {
           *reinterpret_cast<float2*>(to + column) = two;

@@ -11,13 +11,16 @@ class SplitProduct {
  public:
   /// Whether there is a kernel for x [m, k], as it lies at `x`, times Wᵀ [k, n].
   static bool takes(std::int64_t m, std::int64_t n, std::int64_t k, const float* x);
-  /// W: [n, k], read here, by work on `stream`. Allocates.
-  SplitProduct(const float* w, std::int64_t m, std::int64_t n, std::int64_t k, cudaStream_t stream);
+  /// W: [n, k], read here, by work on `stream`. overlap: whether its launches may, and may be
+  /// overlapped by the next. Allocates.
+  SplitProduct(const float* w, std::int64_t m, std::int64_t n, std::int64_t k, bool overlap,
+               cudaStream_t stream);
   /// x: [m, k]; c: [m, n].
   void launch(const float* x, float* c, cudaStream_t stream) const;
 
  private:
   int m_, n_, k_;
+  bool small_, overlap_;
   DeviceArray<std::uint32_t> packed_;
   DeviceArray<float> scale_, largest_;
 };

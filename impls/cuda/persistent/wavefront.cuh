@@ -21,7 +21,8 @@
 namespace rnnbench::persistent {
 
 /// Barriers of the block that `threads` threads come to: of the hidden warps, of the input warps,
-/// and of both, where input sums of an even or odd pair of steps are there, and have been read.
+/// and of both, where input sums of an even or odd pair of steps (or step) are there, and have been
+/// read.
 enum Meeting { hidden_warps = 1, input_warps = 2, inputs_ready = 3, inputs_read = 5 };
 
 /// Whether registers hold little beside the weights.
@@ -89,7 +90,7 @@ __device__ __forceinline__ void bring_below(const Chain& chain, const Launch& la
 
 /// The warps that make the input products of a stacked layer, up to two pairs of steps ahead of
 /// the others: two steps' rows are fewer tiles of eight, one wait, and weights read once.
-template <class Cell, int units, int k_lane, Math math>
+template <class Cell, int units, int k_lane, Math math, int input_steps>
 __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& launch,
                                             const Layout& at, float* memory, int thread, int first,
                                             int blocks, std::uint32_t tag) {
@@ -103,8 +104,9 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
   Products<Cell::gates, units, k_lane, math, Kind::stacked, roomy || shared, roomy && !shared,
            shared>
       products;
+  if constexpr (has_scale<element>) products.take_scale(scale_below(chain, launch, tag));
   products.read(chain.w_ih, warp, lane, first, launch, scale_of<element>(memory, of_input_weights),
-                has_scale<element> ? scale_below(chain, launch, tag) : 1.0f, memory + at.weights);
+                memory + at.weights);
   char* const vectors = reinterpret_cast<char*>(memory + at.below);
   for (int step = 0; step < launch.steps; step += input_steps) {
     const int count = min(input_steps, launch.steps - step), pair = step / input_steps & 1;
@@ -123,7 +125,7 @@ __device__ __forceinline__ void make_inputs(const Chain& chain, const Launch& la
 }
 
 /// The warps that make the hidden products and the gates.
-template <class Cell, int units, int k_lane, Math math>
+template <class Cell, int units, int k_lane, Math math, int input_steps>
 __device__ __forceinline__ void step_units(const Chain& chain, const Launch& launch,
                                            const Layout& at, float* memory, std::uint64_t* whole,
                                            int thread, int rank, int blocks, std::uint32_t tag) {
@@ -136,8 +138,8 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   const float scale = scale_of<element>(memory, of_h);
   constexpr bool pairs = units == 16 && roomy;
   Products<gates, units, k_lane, math, Kind::stacked, pairs, pairs> products;
-  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights),
-                scale);
+  products.take_scale(scale);
+  products.read(chain.w_hh, warp, lane, first, launch, scale_of<element>(memory, of_weights));
   if (chain.above && rank == 0 && thread == 0)
     store_word(chain.above, {__float_as_uint(scale), 0, tag, 0});
   Unit<Cell, math, units> own;
@@ -161,9 +163,9 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
   const int owned = chain.rows * units, whole_bytes = owned * blocks * bytes;
 
   // odd: the step's last bit, a constant where registers hold the addresses that follow from it.
-  static_assert(input_steps == 2);
+  constexpr bool paired = input_steps == 2;
   const auto make_step = [&](int odd, int step) {
-    const int pair = step / input_steps & 1;
+    const int pair = paired ? step / 2 & 1 : odd;
     const bool last = step == launch.steps - 1;
     if (thread == 0 && !last) barrier_expect(&whole[odd], whole_bytes);
     if (step > 0) wait(&whole[1 - odd], ((step - 1) / 2) & 1, launch, Waits::hidden, step);
@@ -171,7 +173,7 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
     products.multiply(reinterpret_cast<const char*>(memory + at.hidden + (1 - odd) * at.vectors),
                       chain.rows, parts, warp, lane);
     if (given) copies_wait<steps_ahead - 1>();
-    if (given || odd)
+    if (given || (paired && odd))
       meet(hidden_warps, half_threads);
     else
       meet(inputs_ready + pair, 2 * half_threads);
@@ -184,8 +186,8 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
             x[g] = memory[at.given + ((step % input_buffers) * gates + g) * at.given_row + thread] +
                    memory[at.bias + g * units + own.unit];
           else
-            x[g] = memory[at.inputs + (pair * input_steps + odd) * at.sums + own.row * length +
-                          g * units + own.unit];
+            x[g] = memory[at.inputs + (paired ? pair * 2 + odd : pair) * at.sums +
+                          own.row * length + g * units + own.unit];
           a[g] = sum_of_warps(parts + own.row * parts_stride(gates, units) +
                               (g * units + own.unit) * group_stride);
           if (!Cell::adds_products(g)) a[g] += own.apart;
@@ -206,8 +208,8 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
       if (own.y) *own.y = from_f32<Stored<math>>(own.h), own.y += kept(y_step, chain.y_step);
     }
     fetch(step + steps_ahead);
-    // Nobody waits for the last two pairs.
-    if (!given && odd && step + 2 * input_steps - 1 < launch.steps)
+    // Nobody waits for the last two.
+    if (!given && (odd || !paired) && step + input_steps + 1 < launch.steps)
       arrive(inputs_read + pair, 2 * half_threads);
   };
   if constexpr (roomy) {
@@ -226,8 +228,8 @@ __device__ __forceinline__ void step_units(const Chain& chain, const Launch& lau
 }
 
 /// Grid: clusters times blocks; launch with a cluster dimension, and cooperatively, because
-/// clusters wait on each other.
-template <class Cell, int units, int k_lane, Math math>
+/// clusters wait on each other. input_steps: whose input products are made at once, 1 or 2.
+template <class Cell, int units, int k_lane, Math math, int input_steps>
 __global__ void __launch_bounds__(2 * half_threads, 1)
     persistent_wavefront(const __grid_constant__ Launch launch) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
@@ -245,11 +247,13 @@ __global__ void __launch_bounds__(2 * half_threads, 1)
     for (int k = 0; k < largests; ++k) *largest_at(memory, Largest(k)) = 0;
   }
   __syncthreads();
-  const Layout at = layout(Cell::gates, units, k_lane, is_wide<element> ? 4 : 2, chain.rows, true);
+  const Layout at =
+      layout(Cell::gates, units, k_lane, is_wide<element> ? 4 : 2, chain.rows, input_steps);
   // Before the barrier of the cluster, after which a block may end and hand it on.
   jitter();
   const std::uint32_t tag = (*chain.epoch + 1) & 1;
-  begin_block<Cell, units, k_lane, math, element>(chain, launch, at, memory, first);
+  begin_weights<Cell, units, math, element>(chain, launch, at, memory, first);
+  begin_state<k_lane, math, element>(chain, launch, at, memory);
   __syncthreads();
   cluster_arrive_and_wait();
   constexpr bool shared = shares_weights(Cell::gates, units, is_wide<element> ? 4 : 2);
@@ -260,11 +264,11 @@ __global__ void __launch_bounds__(2 * half_threads, 1)
       have_fewer_registers<256 - 184>();
   }
   if (thread < half_threads)
-    step_units<Cell, units, k_lane, math>(chain, launch, at, memory, whole, thread, rank, blocks,
-                                          tag);
+    step_units<Cell, units, k_lane, math, input_steps>(chain, launch, at, memory, whole, thread,
+                                                       rank, blocks, tag);
   else if (chain.below)
-    make_inputs<Cell, units, k_lane, math>(chain, launch, at, memory, thread - half_threads, first,
-                                           blocks, tag);
+    make_inputs<Cell, units, k_lane, math, input_steps>(chain, launch, at, memory,
+                                                        thread - half_threads, first, blocks, tag);
 #endif
 }
 
