@@ -158,6 +158,15 @@ TEST_F(PersistentEmulatedKernel, SizesOfValuesDoNotMatter) {
   for (const double size : {1e-6, 100.0})
     check({.cell = Cell::lstm, .form = Form::hoisted, .rows = 3, .weight_size = size},
           {{Schedule::Kind::random, 9}}, std::max(1.0, size));
+  // Nor do those that f16 has not, where it stands for tf32.
+  const Case stack{.math = Math::tf32, .form = Form::wavefront, .rows = 3, .steps = 2, .parts = 2};
+  for (const double size : {1e-20, 1e6}) {
+    Case what = stack;
+    what.state_size = size;
+    check(what, {{Schedule::Kind::random, 8}}, std::max(1.0, size * size));
+    what.state_size = 1, what.weight_size = size;
+    check(what, {{Schedule::Kind::random, 9}}, std::max(1.0, size));
+  }
 }
 
 /// Every shape of the solo kernel, whole and broken, with rows that blocks share out unevenly.
