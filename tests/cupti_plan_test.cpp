@@ -104,6 +104,11 @@ TEST(CuptiPlan, PassesWithSetUpInThemTellNothingOfTheOthers) {
   EXPECT_THROW(times.add(0.01), Error);
 }
 
+TEST(CuptiPlan, PartOfABudgetIsKeptBack) {
+  EXPECT_LE(planned_s(3), 3 - 0.05);
+  EXPECT_GE(planned_s(3), 0.95 * 3);
+}
+
 TEST(CuptiPlan, BudgetIsSpentByTime) {
   const Budget budget(3);
   EXPECT_EQ(budget.seconds(), 3);

@@ -48,7 +48,7 @@ class Collector {
         graph_(&call != &kernels),
         request_(request),
         stream_(stream),
-        budget_(request.budget_s) {}
+        budget_(planned_s(request.budget_s)) {}
 
   Profile run() {
     record();
