@@ -129,15 +129,18 @@ __global__ void __launch_bounds__(split_gemm_threads, small ? split_small.reside
     float* const w = x + tile.m() * depth;
     if (chunk < chunks) {
       const int piece = thread % 8, column = chunk * depth + piece * 4;
+      // All at once, and each address but once: counted, not bounded by the thread's own row.
 #pragma unroll
-      for (int row = thread / 8; row < tile.m(); row += 32) {
+      for (int i = 0; i < tile.m() / 32; ++i) {
+        const int row = thread / 8 + i * 32;
         const bool there = first_m + row < what.m && column < what.k;
         copy_async_16(x + split_gemm_place(row, piece),
                       there ? what.x + std::int64_t{first_m + row} * what.k + column : what.x,
                       there);
       }
 #pragma unroll
-      for (int row = thread / 8; row < tile.n(); row += 32) {
+      for (int i = 0; i < tile.n() / 32; ++i) {
+        const int row = thread / 8 + i * 32;
         const bool there = first_n + row < what.n;
         copy_async_16(w + split_gemm_place(row, piece),
                       there ? what.w + std::int64_t{first_n + row} * padded_k + column : what.w,
