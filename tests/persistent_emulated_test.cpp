@@ -243,14 +243,15 @@ TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
 TEST_F(PersistentEmulatedKernel, InputProductsOfPartsAreThoseOfF32) {
   std::mt19937 random(31);
   struct Shape {
-    bool small;
-    int m, n, k;
+    int tile, m, n, k;
     double x, w;
   };
-  for (const Shape& s : {Shape{false, 128, 128, 64, 1, 1}, Shape{false, 5, 131, 36, 1e6, 1e-9},
-                         Shape{false, 77, 40, 100, 1e-30, 200}, Shape{false, 1, 1, 4, 1, 1},
-                         Shape{true, 64, 64, 224, 1, 1}, Shape{true, 5, 131, 36, 1e6, 1e-9},
-                         Shape{true, 33, 40, 100, 1e-30, 200}, Shape{true, 1, 1, 4, 1, 1}}) {
+  for (const Shape& s :
+       {Shape{0, 128, 128, 64, 1, 1}, Shape{0, 5, 131, 36, 1e6, 1e-9},
+        Shape{0, 77, 40, 100, 1e-30, 200}, Shape{0, 1, 1, 4, 1, 1}, Shape{1, 64, 96, 320, 1, 1},
+        Shape{1, 5, 131, 68, 1e6, 1e-9}, Shape{1, 33, 40, 100, 1e-30, 200}, Shape{1, 1, 1, 4, 1, 1},
+        Shape{2, 64, 64, 224, 1, 1}, Shape{2, 5, 131, 36, 1e6, 1e-9},
+        Shape{2, 33, 40, 100, 1e-30, 200}, Shape{2, 1, 1, 4, 1, 1}}) {
     const auto values = [&](int count, double size) {
       std::vector<float> made(static_cast<std::size_t>(count));
       for (float& value : made) value = float((double(random()) / 0x1p31 - 1) * size);
@@ -258,7 +259,7 @@ TEST_F(PersistentEmulatedKernel, InputProductsOfPartsAreThoseOfF32) {
     };
     const auto x = values(s.m * s.k, s.x), w = values(s.n * s.k, s.w);
     std::vector<float> c(std::size_t(s.m * s.n), untouched);
-    ASSERT_EQ(run_split_gemm(s.small, x, w, s.m, s.n, s.k, c), "");
+    ASSERT_EQ(run_split_gemm(s.tile, x, w, s.m, s.n, s.k, c), "");
     for (int row = 0; row < s.m; ++row)
       for (int column = 0; column < s.n; ++column) {
         double want = 0;

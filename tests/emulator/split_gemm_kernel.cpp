@@ -17,7 +17,7 @@ std::vector<float> largest(const std::vector<float>& values) {
 
 }  // namespace
 
-std::string run_split_gemm(bool small, const std::vector<float>& x, const std::vector<float>& w,
+std::string run_split_gemm(int tile_index, const std::vector<float>& x, const std::vector<float>& w,
                            int m, int n, int k, std::vector<float>& c) {
   const std::vector<float> of_x = largest(x), of_w = largest(w);
   std::vector<std::uint32_t> packed(std::size_t(n * split_gemm_k(k)));
@@ -32,11 +32,15 @@ std::string run_split_gemm(bool small, const std::vector<float>& x, const std::v
   SplitGemm what{};
   what.x = x.data(), what.w = packed.data(), what.w_scale = &scale, what.largest = of_x.data();
   what.c = c.data(), what.m = m, what.n = n, what.k = k;
-  const SplitTile tile = small ? split_small : split_large;
+  const SplitTile tile = split_tiles[tile_index];
   grid.clusters = (n + tile.n() - 1) / tile.n();
+  grid.threads = tile.threads();
   grid.shared_bytes = std::size_t(tile.bytes());
-  return emulator::launch(grid, {emulator::Schedule::Kind::random, 4},
-                          [&] { small ? split_gemm<true>(what) : split_gemm<false>(what); });
+  return emulator::launch(grid, {emulator::Schedule::Kind::random, 4}, [&] {
+    tile_index == 0   ? split_gemm<0>(what)
+    : tile_index == 1 ? split_gemm<1>(what)
+                      : split_gemm<2>(what);
+  });
 }
 
 }  // namespace rnnbench::persistent

@@ -6,9 +6,9 @@
 // summed up from nothing, and these sums by the f32 units.
 //
 // What bounds it: mma.sync, while a block's eight warps keep it busy; x is split anew by each warp
-// that reads it. Small tiles are for products that would not give every SM a large one: two of
-// their blocks share an SM. Teaches: fragments as 16-byte loads without ldmatrix, since k may be
-// permuted.
+// that reads it. Small tiles are for products that would not give every SM a large one: their
+// blocks have two teams of eight warps, which take turns in k, so that there is more to do while
+// one waits. Teaches: fragments as 16-byte loads without ldmatrix, since k may be permuted.
 #pragma once
 
 #include "impls/common/async_copy.cuh"
@@ -28,22 +28,24 @@ struct SplitGemm {
 };
 
 inline constexpr int split_gemm_depth = 32;
-inline constexpr int split_gemm_threads = 256;
-inline constexpr int split_gemm_blocks = 256;  // of the kernel that looks for the largest
+inline constexpr int split_gemm_threads = 256;  // of a team
+inline constexpr int split_gemm_blocks = 256;   // of the kernel that looks for the largest
 
-/// What a block makes: eight warps, four by two, each 16 rows times 8 columns that many times.
+/// What a block makes: teams of eight warps, four by two, each 16 rows times 8 columns that many
+/// times.
 struct SplitTile {
   int m_tiles, n_tiles;
-  int stages;    // of the copies
-  int resident;  // blocks of an SM
+  int stages;  // of a team's copies
+  int teams;   // 1 or 2
   RNNBENCH_HOST_DEVICE constexpr int m() const { return 4 * 16 * m_tiles; }
   RNNBENCH_HOST_DEVICE constexpr int n() const { return 2 * 8 * n_tiles; }
+  RNNBENCH_HOST_DEVICE constexpr int threads() const { return split_gemm_threads * teams; }
   RNNBENCH_HOST_DEVICE constexpr int stage() const {
     return (m() + n()) * split_gemm_depth;
   }  // words
-  RNNBENCH_HOST_DEVICE constexpr int bytes() const { return stages * stage() * 4 + 16; }
+  RNNBENCH_HOST_DEVICE constexpr int bytes() const { return teams * stages * stage() * 4 + 16; }
 };
-inline constexpr SplitTile split_large{2, 8, 3, 1}, split_small{1, 4, 5, 2};
+inline constexpr SplitTile split_tiles[] = {{2, 8, 3, 1}, {1, 6, 4, 2}, {1, 4, 5, 2}};
 RNNBENCH_HOST_DEVICE constexpr int split_gemm_k(int k) {
   return (k + split_gemm_depth - 1) / split_gemm_depth * split_gemm_depth;
 }
@@ -112,23 +114,26 @@ __device__ __forceinline__ void split_four(Quad<Element::split>& quad, float4 v,
   }
 }
 
-/// Grid: (n, m) in tiles. Shared memory: the tile's bytes(). May begin before the kernel that looks
-/// for the largest has ended.
-template <bool small>
-__global__ void __launch_bounds__(split_gemm_threads, small ? split_small.resident : 1)
+/// Grid: (n, m) in tiles; threads and shared memory: the tile's. May begin before the kernel that
+/// looks for the largest has ended.
+template <int tile_index>
+__global__ void __launch_bounds__(split_tiles[tile_index].threads(), 1)
     split_gemm(const __grid_constant__ SplitGemm what) {
-  constexpr SplitTile tile = small ? split_small : split_large;
-  constexpr int depth = split_gemm_depth, stages = tile.stages;
+  constexpr SplitTile tile = split_tiles[tile_index];
+  constexpr int depth = split_gemm_depth, stages = tile.stages, teams = tile.teams;
   constexpr int m_tiles = tile.m_tiles, n_tiles = tile.n_tiles;
   RNNBENCH_DYNAMIC_SHARED(memory);
-  const int thread = int(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  const int thread = int(threadIdx.x) % split_gemm_threads, warp = thread / 32, lane = thread % 32;
+  const int team = teams > 1 ? __shfl_sync(~0u, int(threadIdx.x) / split_gemm_threads, 0) : 0;
   const int first_m = int(blockIdx.y) * tile.m(), first_n = int(blockIdx.x) * tile.n();
-  const int padded_k = split_gemm_k(what.k), chunks = padded_k / depth;
+  const int padded_k = split_gemm_k(what.k);
+  const int chunks = (padded_k / depth - team + teams - 1) / teams;  // of this team
+  float* const of_team = memory + team * stages * tile.stage();
   const auto fetch = [&](int chunk) {
-    float* const x = memory + chunk % stages * tile.stage();
+    float* const x = of_team + chunk % stages * tile.stage();
     float* const w = x + tile.m() * depth;
     if (chunk < chunks) {
-      const int piece = thread % 8, column = chunk * depth + piece * 4;
+      const int piece = thread % 8, column = (chunk * teams + team) * depth + piece * 4;
       // All at once, and each address but once: counted, not bounded by the thread's own row.
 #pragma unroll
       for (int i = 0; i < tile.m() / 32; ++i) {
@@ -151,13 +156,13 @@ __global__ void __launch_bounds__(split_gemm_threads, small ? split_small.reside
   };
   for (int chunk = 0; chunk < stages - 1; ++chunk) fetch(chunk);
 
-  auto* const largest = reinterpret_cast<std::uint32_t*>(memory + stages * tile.stage());
-  if (thread == 0) *largest = 0;
+  auto* const largest = reinterpret_cast<std::uint32_t*>(memory + teams * stages * tile.stage());
+  if (threadIdx.x == 0) *largest = 0;
   allow_next_launch();
   wait_for_previous_launch();
   __syncthreads();
   static_assert(split_gemm_blocks == split_gemm_threads);
-  raise(largest, what.largest[thread]);
+  if (team == 0) raise(largest, what.largest[thread]);
   __syncthreads();
   const float scale = scale_for(__uint_as_float(*largest));
 
@@ -167,9 +172,13 @@ __global__ void __launch_bounds__(split_gemm_threads, small ? split_small.reside
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     copies_wait<stages - 2>();
-    __syncthreads();  // this stage is there for all, and the one before has been read by all
+    // This stage is there for all of the team, and the one before has been read by all.
+    if constexpr (teams > 1)
+      meet(1 + team, split_gemm_threads);
+    else
+      __syncthreads();
     fetch(chunk + stages - 1);
-    const float* const x = memory + chunk % stages * tile.stage();
+    const float* const x = of_team + chunk % stages * tile.stage();
     const float* const w = x + tile.m() * depth;
     float sums[m_tiles][n_tiles][4] = {};
 #pragma unroll
@@ -206,6 +215,27 @@ __global__ void __launch_bounds__(split_gemm_threads, small ? split_small.reside
       for (int n = 0; n < n_tiles; ++n)
 #pragma unroll
         for (int i = 0; i < 4; ++i) total[m][n][i] += sums[m][n][i];
+  }
+
+  if constexpr (teams > 1) {  // the first team adds the other's sums to its own
+    float* const others = memory + thread;
+    __syncthreads();
+#pragma unroll
+    for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+      for (int n = 0; n < n_tiles; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          if (team > 0) others[((m * n_tiles + n) * 4 + i) * split_gemm_threads] = total[m][n][i];
+    __syncthreads();
+    if (team > 0) return;
+#pragma unroll
+    for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+      for (int n = 0; n < n_tiles; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          total[m][n][i] += others[((m * n_tiles + n) * 4 + i) * split_gemm_threads];
   }
 
   const float down = 1 / scale / *what.w_scale;

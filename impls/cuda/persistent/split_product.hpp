@@ -19,8 +19,8 @@ class SplitProduct {
   void launch(const float* x, float* c, cudaStream_t stream) const;
 
  private:
-  int m_, n_, k_;
-  bool small_, overlap_;
+  int m_, n_, k_, tile_;
+  bool overlap_;
   DeviceArray<std::uint32_t> packed_;
   DeviceArray<float> scale_, largest_;
 };
