@@ -86,9 +86,9 @@ void store_async(std::uint32_t to, const void* value, std::uint32_t barrier);
 using Word = std::array<std::byte, 16>;
 Word load_relaxed(const void* from);
 void store_relaxed(void* to, const Word& value);
-/// And of 8.
-std::uint64_t load_relaxed_short(const void* from);
-void store_relaxed_short(void* to, std::uint64_t value);
+/// And of 4.
+std::uint32_t load_relaxed_short(const void* from);
+void store_relaxed_short(void* to, std::uint32_t value);
 
 /// cp.async: copies to shared memory, made when they are waited for.
 void copy_async(void* to, const void* from, std::size_t bytes);

@@ -214,12 +214,12 @@ void store_some(void* to, const void* value, std::size_t bytes) {
 
 Word load_relaxed(const void* from) { return look_at(from, sizeof(Word)); }
 void store_relaxed(void* to, const Word& value) { store_some(to, value.data(), value.size()); }
-std::uint64_t load_relaxed_short(const void* from) {
-  std::uint64_t value;
+std::uint32_t load_relaxed_short(const void* from) {
+  std::uint32_t value;
   std::memcpy(&value, look_at(from, sizeof value).data(), sizeof value);
   return value;
 }
-void store_relaxed_short(void* to, std::uint64_t value) { store_some(to, &value, sizeof value); }
+void store_relaxed_short(void* to, std::uint32_t value) { store_some(to, &value, sizeof value); }
 
 void copy_async(void* to, const void* from, std::size_t bytes) {
   (void)shared_address(to);

@@ -54,21 +54,43 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
   constexpr int batch = tile.rows();
   constexpr int chunk = tile.chunk(gates, math);
   constexpr int slots_in_flight = tile.words_in_flight() / chunk;
-  constexpr int flight = tile.slots() < slots_in_flight ? tile.slots() : slots_in_flight;
+  // Slots that are looked at together: all, or those of two halves by turns.
+  constexpr int together = tile.slots() <= slots_in_flight ? tile.slots()
+                           : slots_in_flight > 1           ? slots_in_flight / 2
+                                                           : 1;
+  constexpr int halves = tile.slots() <= slots_in_flight || slots_in_flight == 1 ? 1 : 2;
   constexpr int slot_bytes = tile.batch_tiles * 512;
   constexpr Element element = element_of<math, gates>;
   // Short chains of dependent products: each k-step of a slot has its own sums.
   // In f32 products of low parts have sums of their own, the last set, where registers hold them,
   // and with one gate the others take turns from slot to slot: tensor cores cut each sum off.
   constexpr int sets = math == Math::f32 && gates == 1 ? 5 : row_tiles * chunk <= 4 ? 2 : 1;
-  constexpr int items = tile.items(), item_count = tile.units * batch;
+  constexpr int items = tile.items(), item_count = tile.item_count();
   static_assert(tile.units % 8 == 0 && batch % chunk == 0 && tile.threads % word_units == 0);
+  // Items of a thread are of one row, and so many units apart.
+  static_assert(tile.threads / word_units % batch == 0);
+  constexpr int item_units = tile.threads / batch;
 
   extern __shared__ uint4 grid_shared[];
   float* const partials = reinterpret_cast<float*>(grid_shared);
   unsigned* const staged =
       reinterpret_cast<unsigned*>(partials + tile.partial_buffers * tile.partial_floats(gates));
-  float* const bias = reinterpret_cast<float*>(staged + items * tile.threads);
+  // What every step asks for once more, since registers are full of weights: how far it is from a
+  // step to the next, and where a thread's first item has its input products of the next step to be
+  // fetched and its y of the step that is over; null where it has none. Inputs of two steps.
+  constexpr bool keeps_places = tile.keeps_places(gates);
+  constexpr int steps_ahead = 2;  // that input products are fetched to the L2
+  struct Steps {
+    std::int64_t x, y;
+  };
+  struct Places {
+    const float* x;
+    T* y;
+  };
+  static_assert(sizeof(Places) == tile.place_bytes && sizeof(Steps) == tile.place_bytes);
+  auto* const strides = reinterpret_cast<Steps*>(staged + items * tile.threads);
+  auto* const places = reinterpret_cast<Places*>(strides + 1);
+  float* const bias = reinterpret_cast<float*>(places + (keeps_places ? tile.placed_threads() : 0));
   float* const bias_apart = bias + row_tiles * 16;  // b_ih of a gate whose products stay apart
   auto* const waiting_since = reinterpret_cast<std::uint64_t*>(bias_apart + tile.units);
   unsigned* const launches_shared = reinterpret_cast<unsigned*>(waiting_since + tile.warps);
@@ -113,19 +135,16 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     bool owned, real;
   };
   const auto item = [&](int i, int thread) {
-    constexpr int stride = tile.threads / word_units;  // words between items of one thread
     const int word = thread / word_units;
     Item it;
-    it.row = stride % batch == 0 ? word % batch : (word + i * stride) % batch;  // for every i alike
-    it.unit =
-        (stride % batch == 0 ? word / batch + i * (stride / batch) : (word + i * stride) / batch) *
-            word_units +
-        thread % word_units;
+    it.row = word % batch;
+    it.unit = word / batch * word_units + thread % word_units + i * item_units;
     it.owned = thread + i * tile.threads < item_count && it.row < rows;
     it.real = it.owned && first_unit + it.unit < hidden;
     return it;
   };
-  float h[items] = {}, c[items] = {}, x[items][gates] = {};
+  float h[items] = {}, c[items] = {};
+  float x[items][gates] = {};  // input products, where they do not go by shared memory
 #pragma unroll
   for (int i = 0; i < items; ++i)
     if (const Item it = item(i, thread); it.real) {
@@ -140,8 +159,15 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
             unit / word_units % 4) *
            16;
   };
-  // Lanes with the units of one word stand side by side in one warp.
-  const auto publish = [&](int i, unsigned count) {
+  // Where a thread publishes its item i; null where it does not. Of the lanes with the units of one
+  // word, which stand side by side in one warp, the first does.
+  const auto place_of = [&](int i, unsigned count) -> char* {
+    const Item it = item(i, thread);
+    const int unit = first_unit + it.unit;
+    const bool publishes = lane % word_units == 0 && it.owned && unit / slot_units < slots;
+    return publishes ? buffers + (count & 1) * buffer_bytes + word_at(unit, it.row) : nullptr;
+  };
+  const auto publish = [&](int i, char* place, unsigned count) {
     const unsigned tag = count >> 1 & 1;
     if constexpr (sizeof(T) == 2) {
       unsigned short* const to =
@@ -155,9 +181,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
           lane % word_units ? bits<element>(h[i]) : tagged_bits<math>(h[i], tag);
     }
     __syncwarp();
-    const Item it = item(i, thread);
-    const int unit = first_unit + it.unit;
-    if (lane % word_units == 0 && it.owned && unit / slot_units < slots) {
+    if (place) {
       const char* const from =
           reinterpret_cast<const char*>(staged + i * tile.threads + warp * 32) +
           lane * int(sizeof(T));
@@ -167,11 +191,11 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
         quad.set(word.x, word.y, word.z, word.w);
         word = {quad.word[0], quad.word[1], (quad.word[2] & ~1u) | tag, quad.word[3]};
       }
-      store_word(buffers + (count & 1) * buffer_bytes + word_at(unit, it.row), word);
+      store_word(place, word);
     }
   };
 #pragma unroll
-  for (int i = 0; i < items; ++i) publish(i, 2);
+  for (int i = 0; i < items; ++i) publish(i, place_of(i, 2), 2);
 #pragma unroll
   for (int i = 0; i < items; ++i) {
     const Item it = item(i, thread);
@@ -184,22 +208,57 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     }
   }
 
-  const auto prefetch = [&](int step) {
-    const std::int64_t now = job.reverse ? steps - 1 - step : step;
-#pragma unroll
-    for (int i = 0; i < items; ++i)
-      if (const Item it = item(i, thread_anew()); it.real)
-#pragma unroll
-        for (int g = 0; g < gates; ++g) {
-          const float* const from = job.gates + now * job.gates_step + it.row * job.gates_row +
-                                    g * hidden + first_unit + it.unit;
-          x[i][g] = __ldcs(from);
-          // A step may be shorter than the way to device memory and back.
-          if (step + 1 < steps)
-            fetch_to_l2(from + (job.reverse ? -job.gates_step : job.gates_step));
-        }
+  if (thread == 0)
+    *strides = {job.reverse ? -job.gates_step : job.gates_step,
+                job.reverse ? -job.y_step : job.y_step};
+  /// Inputs of `step`, y of the one before.
+  const auto places_at = [&](int step) {
+    const auto position = [&](int step) {
+      return std::int64_t{job.reverse ? steps - 1 - step : step};
+    };
+    const Item it = item(0, thread_anew());
+    const std::int64_t unit = first_unit + it.unit;
+    Places own{};
+    if (it.real) {
+      own.x = job.gates + position(step) * job.gates_step + it.row * job.gates_row + unit;
+      if (job.y)
+        own.y = static_cast<T*>(job.y) + position(max(step - 1, 0)) * job.y_step +
+                it.row * job.y_row + unit;
+    }
+    return own;
   };
-  prefetch(0);
+  const auto real = [&](int i) { return i == 0 || item(i, thread_anew()).real; };  // like item 0
+  const auto put_y = [&](const Places& own) {
+    if (own.y)
+#pragma unroll
+      for (int i = 0; i < items; ++i)
+        if (real(i)) own.y[i * item_units] = from_f32<T>(h[i]);
+  };
+  // Whatever can wait until h is on its way: y of the step before, and input products of this one,
+  // which have been fetched to the L2.
+  const auto turn_over = [&](int step) {
+    if (thread >= tile.placed_threads()) return;
+    Places own = keeps_places ? places[thread] : places_at(step);
+    const Steps next = *strides;
+    if (step > 0) {
+      put_y(own);
+      if (own.y) own.y += next.y;
+    }
+    if (own.x) {
+#pragma unroll
+      for (int i = 0; i < items; ++i)
+        if (real(i))
+#pragma unroll
+          for (int g = 0; g < gates; ++g) {
+            const float* const from = own.x + g * hidden + i * item_units;
+            x[i][g] = __ldcs(from);
+            // A step may be shorter than the way to device memory and back.
+            if (step + steps_ahead < steps) fetch_to_l2(from + steps_ahead * next.x);
+          }
+      own.x += next.x;
+    }
+    if (keeps_places) places[thread] = own;
+  };
 
   // Slots of K of this warp. Blocks deal them out from different warps on, so that they do not all
   // ask for the same words first.
@@ -260,6 +319,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     if (gate < gates && !together) bias_apart[row % tile.units] = b_ih;
   }
   __syncthreads();
+  if (keeps_places && thread < tile.placed_threads()) places[thread] = places_at(0);
 
   const float unscale = 1 / scale / weight_scale;
   const int row_limit = rows - lane / 4;  // this lane's words of tile j are real: 8 * j < row_limit
@@ -271,6 +331,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     const unsigned mask = element == Element::f32 ? *kept : high_mask;
     float* const partial =
         partials + (tile.partial_buffers > 1 ? (step & 1) * tile.partial_floats(gates) : 0);
+    turn_over(step);
     // A look in vain costs a whole way to the L2 and back, so it pays to look a little later.
     while (clock_now() - mark < unsigned(launch.first_look)) {
     }
@@ -280,32 +341,42 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     for (int first_tile = 0; first_tile < tile.batch_tiles; first_tile += chunk) {
       const char* const source = buffers + (count & 1) * buffer_bytes + first_slot * slot_bytes +
                                  first_tile * 512 + lane * 16;
-      const auto wanted = [&](int j) { return 8 * (first_tile + j) < row_limit; };
-      uint4 words[flight][chunk] = {};  // a lane without such a row multiplies whatever is here
-      const auto issue = [&](int i) {
-#pragma unroll
-        for (int j = 0; j < chunk; ++j)
-          load_word(words[i % flight][j], source + i * slot_bytes + j * 512, wanted(j));
+      const auto wanted = [&](int i, int j) {
+        return i < my_slots && 8 * (first_tile + j) < row_limit;
       };
-      const auto valid = [&](int i, int j) {
-        const uint4& word = words[i % flight][j];
-        return (((element == Element::split ? word.z : word.x) ^ tag) & 1) == 0 || !wanted(j);
+      uint4 words[halves][together][chunk];  // zeros where there is none
+      const auto word = [&](int i, int j) -> uint4& {
+        return words[i / together % halves][i % together][j];
       };
-      // Loads again whatever has not come of the slots in flight from i on: all at once, so that
-      // the waits for them are one.
-      const auto again = [&](int i) {
+      const auto look = [&](int first) {
 #pragma unroll
-        for (int k = i; k < i + flight; ++k)
-          if (k < tile.slots() && k < my_slots) {
+        for (int i = first; i < first + together; ++i)
 #pragma unroll
-            for (int j = 0; j < chunk; ++j)
-              load_word(words[k % flight][j], source + k * slot_bytes + j * 512, !valid(k, j));
-          }
+          for (int j = 0; j < chunk; ++j)
+            word(i, j) = load_word_where(source + i * slot_bytes + j * 512, wanted(i, j));
+      };
+      // 1 in its last bit where the word has not come.
+      const auto differs = [&](int i, int j) {
+        return wanted(i, j) ? (element == Element::split ? word(i, j).z : word(i, j).x) ^ tag : 0;
+      };
+      const auto came = [&](int first) {
+        unsigned any = 0;
+#pragma unroll
+        for (int i = first; i < first + together; ++i)
+#pragma unroll
+          for (int j = 0; j < chunk; ++j) any |= differs(i, j);
+        return __all_sync(~0u, (any & 1) == 0);
+      };
+      const auto again = [&](int first) {
+#pragma unroll
+        for (int i = first; i < first + together; ++i)
+#pragma unroll
+          for (int j = 0; j < chunk; ++j)
+            if (differs(i, j) & 1) word(i, j) = load_word(source + i * slot_bytes + j * 512);
       };
 
 #pragma unroll
-      for (int i = 0; i < flight; ++i)
-        if (i < my_slots) issue(i);
+      for (int half = 0; half < halves; ++half) look(half * together);
 
       float sums[sets][row_tiles][chunk][4];
 #pragma unroll
@@ -323,33 +394,39 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
         }
       }
 
+      // Weights out of shared memory: loaded while words are waited for or, where registers allow
+      // that, a slot is multiplied.
+      const auto shared_word = [&](int i, int m, int k) {
+        return shared_weights[shared_place(i, m) + k * 32];
+      };
+      constexpr bool ahead = tile.ahead(gates, math);
+      constexpr int early_slots = tile.resident == 1 && tile.batch_tiles == 1 ? 2 : 1;
+      uint4 early[early_slots][row_tiles][2];
+      const auto load_early = [&](int i) {
+        if (ahead && i < tile.slots() && i < my_slots)
 #pragma unroll
-      for (int i = 0; i < tile.slots(); ++i)
-        if (i < my_slots) {
-          const auto here = [&] {
-            bool all = true;
+          for (int m = 0; m < row_tiles; ++m)
+            early[i % early_slots][m][0] = shared_word(i, m, 0),
+                      early[i % early_slots][m][1] = shared_word(i, m, 1);
+      };
+      if (early_slots > 1) load_early(tile.register_slots);
+
 #pragma unroll
-            for (int j = 0; j < chunk; ++j) all = all && valid(i, j);
-            return __all_sync(~0u, all);
-          };
-          const auto shared_word = [&](int m, int k) {
-            return shared_weights[shared_place(i, m) + k * 32];
-          };
-          constexpr bool ahead = tile.ahead(gates, math);
-          uint4 early[row_tiles][2];
-          if (i >= tile.register_slots && ahead)
-#pragma unroll
-            for (int m = 0; m < row_tiles; ++m)
-              early[m][0] = shared_word(m, 0), early[m][1] = shared_word(m, 1);
-          while (!here()) {
+      for (int i = 0; i < tile.slots(); ++i) {
+        if (early_slots == 1 && i >= tile.register_slots) load_early(i);
+        if (i % together == 0)
+          while (!came(i)) {
             look_again(launch, step, looks, waiting_since[warp]);
             again(i);
           }
+        // Of register slots two and two: beyond those of this warp there are zeros.
+        if (tile.first_shared() > i ? i - i % 2 < my_slots : i < my_slots) {
           const auto weights = [&](int m, int k) {
             return tile.in_registers(gates, i, m) ? register_weights[i][m][k]
-                   : ahead                        ? early[m][k]
-                                                  : shared_word(m, k);
+                   : ahead                        ? early[i % early_slots][m][k]
+                                                  : shared_word(i, m, k);
           };
+          if (early_slots > 1 && i >= tile.register_slots) load_early(i + 1);
           if constexpr (element == Element::split) {
 #pragma unroll
             for (int m = 0; m < row_tiles; ++m) {
@@ -361,13 +438,13 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
               };
 #pragma unroll
               for (int j = 0; j < chunk; ++j)
-                each(sums[sets - 1][m][j], low_a, words[i % flight][j].x, words[i % flight][j].y);
+                each(sums[sets - 1][m][j], low_a, word(i, j).x, word(i, j).y);
 #pragma unroll
               for (int j = 0; j < chunk; ++j)
-                each(sums[0][m][j], high_a, words[i % flight][j].x, words[i % flight][j].y);
+                each(sums[0][m][j], high_a, word(i, j).x, word(i, j).y);
 #pragma unroll
               for (int j = 0; j < chunk; ++j)
-                each(sums[sets - 1][m][j], high_a, words[i % flight][j].z, words[i % flight][j].w);
+                each(sums[sets - 1][m][j], high_a, word(i, j).z, word(i, j).w);
             }
           } else {
             // Neighbouring products belong to different sums.
@@ -376,8 +453,8 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
               HiddenPair<math> b[chunk];
 #pragma unroll
               for (int j = 0; j < chunk; ++j) {
-                const uint4& word = words[i % flight][j];
-                b[j] = k ? HiddenPair<math>(word.z, word.w) : HiddenPair<math>(word.x, word.y);
+                const uint4& of = word(i, j);
+                b[j] = k ? HiddenPair<math>(of.z, of.w) : HiddenPair<math>(of.x, of.y);
               }
 #pragma unroll
               for (int m = 0; m < row_tiles; ++m) {
@@ -391,8 +468,10 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
               }
             }
           }
-          if (i + flight < tile.slots() && i + flight < my_slots) issue(i + flight);
         }
+        if (i % together == together - 1 && i + 1 + (halves - 1) * together < tile.slots())
+          look(i + 1 + (halves - 1) * together);
+      }
 
       float* const mine = partial + warp * (row_tiles * 16 * batch);
 #pragma unroll
@@ -413,11 +492,22 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
                                             8 * (first_tile + j) + lane % 4 * 2)) = sum;
           }
     }
+    const bool last = step + 1 == steps;
+    char* to[items];
+    float in[items][gates];
+#pragma unroll
+    for (int i = 0; i < items; ++i) {
+      to[i] = place_of(i, count + 1);
+      const bool apart = thread + i * tile.threads < item_count;
+#pragma unroll
+      for (int g = 0; g < gates; ++g)
+        in[i][g] =
+            Cell::adds_products(g) || !apart ? x[i][g] : x[i][g] + bias_apart[item(i, thread).unit];
+    }
     jitter();
     __syncthreads();
     mark = clock_now();
 
-    const bool last = step + 1 == steps;
 #pragma unroll
     for (int i = 0; i < items; ++i) {
       // Several items: no branch between them, so that their chains overlap. What a row beyond the
@@ -431,41 +521,31 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
 #pragma unroll
           for (int g = 0; g < gates; ++g)
             a[g] += from[(w * row_tiles * 16 + g * tile.units) * batch];
-        float in[gates];
-#pragma unroll
-        for (int g = 0; g < gates; ++g)
-          in[g] = Cell::adds_products(g) ? x[i][g] : x[i][g] + bias_apart[it.unit];
         if constexpr (math ==
                       Math::f32)  // whose sums of 1024 terms have the larger part of the error
-          update_cell<Cell>(in, a, h[i], c[i], launch.activation);
+          update_cell<Cell>(in[i], a, h[i], c[i], launch.activation);
         else
-          update_quickly<Cell, math>(in, a, h[i], c[i], launch.activation);
+          update_quickly<Cell, math>(in[i], a, h[i], c[i], launch.activation);
         if (!it.real) h[i] = 0;  // not NaN, where h is infinite
       }
     }
-    if (!last)
-#pragma unroll
-      for (int i = 0; i < items; ++i) publish(i, count + 1);
-    if constexpr (tile.partial_buffers == 1) jitter(), __syncthreads();
-
-    const std::int64_t now = job.reverse ? steps - 1 - step : step;
 #pragma unroll
     for (int i = 0; i < items; ++i)
-      if (const Item it = item(i, thread_anew()); it.real) {
-        const int unit = first_unit + it.unit;
-        if (job.y)
-          static_cast<T*>(job.y)[now * job.y_step + it.row * job.y_row + unit] = from_f32<T>(h[i]);
-        if (last) {
-          const std::int64_t place = std::int64_t{it.row} * hidden + unit;
-          for (void* const to : {job.h_n, job.h_next})
-            if (to) store<math>(to, place, h[i]);
-          if constexpr (Cell::has_c)
-            for (void* const to : {job.c_n, job.c_next})
-              if (to) store<math>(to, place, c[i]);
-        }
-      }
-    if (!last) prefetch(step + 1);
+      if (!last && warp * 32 + i * tile.threads < item_count) publish(i, to[i], count + 1);
+    if constexpr (tile.partial_buffers == 1) jitter(), __syncthreads();
   }
+
+  if (thread < tile.placed_threads()) put_y(keeps_places ? places[thread] : places_at(steps));
+#pragma unroll
+  for (int i = 0; i < items; ++i)
+    if (const Item it = item(i, thread_anew()); it.real) {
+      const std::int64_t place = std::int64_t{it.row} * hidden + first_unit + it.unit;
+      for (void* const to : {job.h_n, job.h_next})
+        if (to) store<math>(to, place, h[i]);
+      if constexpr (Cell::has_c)
+        for (void* const to : {job.c_n, job.c_next})
+          if (to) store<math>(to, place, c[i]);
+    }
   jitter();
   if (blockIdx.x == 0 && thread == 0) *static_cast<volatile unsigned*>(job.exchange) = launches + 1;
 }

@@ -31,8 +31,11 @@ struct GridTile {
 
   static constexpr int warps = 8;
   static constexpr int threads = 32 * warps;
-  /// Of h, for each lane.
-  RNNBENCH_HOST_DEVICE constexpr int words_in_flight() const { return resident > 1 ? 4 : 8; }
+  /// Of h, for each lane: as many as registers have room for.
+  RNNBENCH_HOST_DEVICE constexpr int words_in_flight() const {
+    if (at_once < 4 && resident == 1) return 4;
+    return resident == 1 ? 8 : register_slots > 4 ? register_slots : 4;
+  }
 
   constexpr bool operator==(const GridTile&) const = default;
 
@@ -75,18 +78,38 @@ struct GridTile {
   }
   /// Units times rows that a thread updates.
   RNNBENCH_HOST_DEVICE constexpr int items() const {
-    return (units * rows() + threads - 1) / threads;
+    return (item_count() + threads - 1) / threads;
   }
+
+  RNNBENCH_HOST_DEVICE constexpr int item_count() const { return units * rows(); }
+  /// Threads that have an item.
+  RNNBENCH_HOST_DEVICE constexpr int placed_threads() const {
+    return item_count() < threads ? item_count() : threads;
+  }
+  static constexpr int place_bytes = 16;  // where a thread's inputs and outputs lie
 
   RNNBENCH_HOST_DEVICE constexpr std::size_t partial_floats(int gates) const {
     return std::size_t(warps) * row_tiles(gates) * 128 * batch_tiles;
   }
-  /// Partial sums, staged words of h, biases, what the warps' waits keep, four words, and the
-  /// weights of a layer with `slots` of K that registers do not hold.
+  /// Partial sums, staged words of h, strides, biases, what the warps' waits keep, four words, and
+  /// the weights of a layer with `slots` of K that registers do not hold; input products.
   RNNBENCH_HOST_DEVICE constexpr std::size_t shared_bytes(int gates, int slots) const {
+    return bytes_without_places(gates, slots) + (keeps_places(gates) ? all_places() : 0);
+  }
+  /// Whether shared memory has room for input products of two steps, and for where they lie.
+  RNNBENCH_HOST_DEVICE constexpr bool keeps_places(int gates) const {
+    return bytes_without_places(gates, warps * slots()) + all_places() <=
+           std::size_t(228 * 1024 / resident - 1024);
+  }
+
+ private:
+  RNNBENCH_HOST_DEVICE constexpr std::size_t all_places() const {
+    return std::size_t(place_bytes) * placed_threads();
+  }
+  RNNBENCH_HOST_DEVICE constexpr std::size_t bytes_without_places(int gates, int slots) const {
     const int of_a_warp = (slots + warps - 1) / warps - first_shared();
     return 4 * partial_buffers * partial_floats(gates) + std::size_t(4) * items() * threads +
-           std::size_t(4) * (row_tiles(gates) * 16 + units) + 8 * warps + 16 +
+           place_bytes + std::size_t(4) * (row_tiles(gates) * 16 + units) + 8 * warps + 16 +
            std::size_t(16) * 64 * warps * (of_a_warp > 0 ? of_a_warp : 0) * row_tiles(gates);
   }
 };
@@ -153,7 +176,10 @@ inline constexpr std::array tf32_tiles_4{
     GridTile{16, 1, 3, 6},
     GridTile{16, 2, 2, 6, 1},
 };
-inline constexpr auto f32_tiles_1 = tf32_tiles_1;
+inline constexpr std::array f32_tiles_1{
+    GridTile{16, 1, 8, 8},
+    GridTile{16, 4, 6, 10},
+};
 inline constexpr auto f32_tiles_3 = tf32_tiles_3;
 inline constexpr auto f32_tiles_4 = tf32_tiles_4;
 // clang-format on

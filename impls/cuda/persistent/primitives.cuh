@@ -135,13 +135,19 @@ __device__ __forceinline__ uint4 load_word(const void* from) {
       : "l"(from));
   return word;
 }
-/// Leaves `word` alone where not `wanted`. A branch: with a predicate, as below, a grid's call took
-/// up to half as long again.
-__device__ __forceinline__ void load_word(uint4& word, const void* from, bool wanted) {
-  if (wanted) word = load_word(from);
+/// Zeros where not `wanted`: nothing that was there before is waited for.
+__device__ __forceinline__ uint4 load_word_where(const void* from, bool wanted) {
+  jitter();
+  uint4 word;
+  asm volatile(
+      "{ .reg .pred p; .reg .b64 low, high; .reg .b128 t; setp.ne.u32 p, %5, 0; mov.b64 low, 0;"
+      " mov.b128 t, {low, low}; @p ld.relaxed.gpu.global.b128 t, [%4]; mov.b128 {low, high}, t;"
+      " mov.b64 {%0, %1}, low; mov.b64 {%2, %3}, high; }"
+      : "=r"(word.x), "=r"(word.y), "=r"(word.z), "=r"(word.w)
+      : "l"(from), "r"(unsigned(wanted)));
+  return word;
 }
-/// Likewise with a predicate: a wavefront in f32 and tf32 took 5 to 8 % longer where words were
-/// loaded as above.
+/// Leaves `word` alone where not `wanted`.
 __device__ __forceinline__ void load_word_in_turn(uint4& word, const void* from, bool wanted) {
   jitter();
   std::uint64_t low = word.x | std::uint64_t{word.y} << 32;
@@ -162,20 +168,32 @@ __device__ __forceinline__ void store_word(void* to, uint4 word) {
       : "memory");
 }
 
-/// Two words of 8 bytes that lie side by side, each by itself one access at the L2; leaves them
-/// alone where not `wanted`.
-__device__ __forceinline__ void load_two_words(std::uint64_t (&words)[2], const void* from,
-                                               bool wanted) {
+/// Words of 4 bytes, each by itself one access at the L2. Aligned to all of them.
+template <int count>
+struct alignas(4 * count) Words {
+  unsigned word[count];
+};
+/// Zeros where not `wanted`.
+__device__ __forceinline__ void load_words_where(Words<2>& words, const void* from, bool wanted) {
   jitter();
   asm volatile(
-      "{ .reg .pred p; setp.ne.u32 p, %3, 0;"
-      " @p ld.relaxed.gpu.global.v2.b64 {%0, %1}, [%2]; }"
-      : "+l"(words[0]), "+l"(words[1])
+      "{ .reg .pred p; setp.ne.u32 p, %3, 0; mov.b32 %0, 0; mov.b32 %1, 0;"
+      " @p ld.relaxed.gpu.global.v2.b32 {%0, %1}, [%2]; }"
+      : "=&r"(words.word[0]), "=&r"(words.word[1])
       : "l"(from), "r"(unsigned(wanted)));
 }
-__device__ __forceinline__ void store_short_word(void* to, std::uint64_t word) {
+__device__ __forceinline__ void load_words_where(Words<4>& words, const void* from, bool wanted) {
   jitter();
-  asm volatile("st.relaxed.gpu.global.b64 [%0], %1;" ::"l"(to), "l"(word) : "memory");
+  asm volatile(
+      "{ .reg .pred p; setp.ne.u32 p, %5, 0;"
+      " mov.b32 %0, 0; mov.b32 %1, 0; mov.b32 %2, 0; mov.b32 %3, 0;"
+      " @p ld.relaxed.gpu.global.v4.b32 {%0, %1, %2, %3}, [%4]; }"
+      : "=&r"(words.word[0]), "=&r"(words.word[1]), "=&r"(words.word[2]), "=&r"(words.word[3])
+      : "l"(from), "r"(unsigned(wanted)));
+}
+__device__ __forceinline__ void store_short_word(void* to, unsigned word) {
+  jitter();
+  asm volatile("st.relaxed.gpu.global.b32 [%0], %1;" ::"l"(to), "r"(word) : "memory");
 }
 
 }  // namespace rnnbench::persistent

@@ -10,10 +10,13 @@
 // in a fixed order, updates the cell (h and c in f32 in registers) and publishes h. Whatever can
 // wait until h is on its way comes after that.
 //
-// A word is 8 bytes: a value of h with all its bits, and a tag, the number of its publication since
-// the exchange memory was zeroed. Whoever sees the tag has the value: no flag, fence or barrier.
-// There are two buffers of words; publication n is in buffer n & 1. What lies there before is an
-// older one, whose tag differs.
+// A word is a value of h as f32, to the nearest one whose last bit is 0, and in the last bit a tag.
+// Whoever sees the tag has the value: no flag, fence or barrier. There are two buffers of words;
+// publication n since the exchange memory was zeroed is in buffer n & 1, and its tag is bit 1 of n
+// +
+// 1. What lies there before is publication n - 2, whose tag differs: every word has a part in every
+// publication, also those of rows that this launch does not have. (Nor can it be n - 4: a lane has
+// seen n - 2 at the same place before, or it is of an earlier launch.)
 //
 // What bounds it: the way of h through the L2 to everybody, more than half of a step of a GRU of
 // 1024 units as it is predicted; then FFMA, or weights out of shared memory where that has half of
@@ -78,13 +81,13 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   constexpr RowsShape shape = RowsShape::from_code(shape_code);
   constexpr int gates = Cell::gates, batch = shape.rows, items = shape.items();
   constexpr int groups = shape.groups(), lanes = shape.lanes(), fours = shape.fours();
-  constexpr int weight_rows = shape.weight_rows(), slice = shape.slice(), pairs = shape.pairs();
+  constexpr int weight_rows = shape.weight_rows(), slice = shape.slice(), each = shape.each(),
+                looks_of_lane = shape.looks();
   constexpr int threads = RowsShape::threads;
   constexpr int count = batch * weight_rows, kept = kept_of(count, lanes);
   // Chains of dependent FFMA enough that one warp alone keeps its scheduler busy.
   constexpr int sets = count >= 4 ? 1 : count >= 2 ? 2 : 4;
   constexpr bool rounds = math == Math::f16 || math == Math::bf16;  // h, before it is multiplied
-  constexpr int steps_ahead = 4;  // that input products are fetched to the L2
   static_assert(gates == shape.gates && shape.pieces <= shape.all_pieces());
 
   RNNBENCH_DYNAMIC_SHARED(memory);
@@ -98,11 +101,30 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   float* const hidden_of_warp = memory + shape.at_hidden() + warp * batch * slice;
   float* const partials = memory + shape.at_partials();
   float* const biases = memory + shape.at_biases();
+  // How far it is from a step to the next, and where a thread has its input products of the next
+  // step to be fetched and its y of the step that is over; null where it has none. Inputs of two
+  // steps. As in grid.cuh.
+  constexpr bool keeps_places = shape.keeps_places();
+  constexpr int steps_ahead = 4;  // that input products are fetched to the L2
+  struct Steps {
+    std::int64_t x, y;
+  };
+  struct Places {
+    const float* x;
+    T* y;
+  };
+  static_assert(sizeof(Steps) == shape.place_bytes && sizeof(Places) == shape.place_bytes);
+  auto* const strides = reinterpret_cast<Steps*>(memory + shape.at_places());
+  auto* const places = reinterpret_cast<Places*>(strides + 1);
   auto* const waiting_since = reinterpret_cast<std::uint64_t*>(memory + shape.at_waits());
   unsigned* const count_before = reinterpret_cast<unsigned*>(memory + shape.at_count());
 
   jitter();
-  if (thread == 0) *count_before = *static_cast<const volatile unsigned*>(job.exchange);
+  if (thread == 0) {
+    *count_before = *static_cast<const volatile unsigned*>(job.exchange);
+    *strides = {job.reverse ? -job.gates_step : job.gates_step,
+                job.reverse ? -job.y_step : job.y_step};
+  }
   for (int unit = thread; unit < shape.units; unit += threads) {
     biases[gates * shape.units + unit] = 0;
 #pragma unroll
@@ -131,30 +153,57 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     it.real = it.owned && it.unit < hidden;
     return it;
   };
-  const int padded = hidden + hidden % 2;
+  const int padded = (hidden + 3) / 4 * 4;  // words that are read
   char* const words = static_cast<char*>(job.exchange) + RowsShape::header_bytes;
-  const auto word_of = [&](const Item& it, unsigned tag) {
-    return words + (tag & 1) * shape.buffer_bytes() +
+  const auto tag_of = [](unsigned count) { return (count + 1) >> 1 & 1; };
+  const auto word_of = [&](const Item& it, unsigned count) {
+    return words + (count & 1) * shape.buffer_bytes() +
            (it.row * shape.width + it.unit) * RowsShape::word_bytes;
   };
-  const auto publish = [&](float h, char* to, unsigned tag) {
+  const auto publish = [&](float h, char* to, unsigned count) {
     const float value = rounds ? to_f32(from_f32<T>(h)) : h;
-    store_short_word(to, __float_as_uint(value) | std::uint64_t{tag} << 32);
+    unsigned word = __float_as_uint(value);
+    if (fabsf(value) < __uint_as_float(0x7f800000)) word += word >> 1 & 1;  // to even
+    store_short_word(to, (word & ~1u) | tag_of(count));
   };
-  /// Of W_ih x, or of y.
-  const auto place_in = [&](const Item& it, int step, std::int64_t of_step, std::int64_t of_row) {
-    return (job.reverse ? steps - 1 - step : step) * of_step + it.row * of_row + it.unit;
-  };
-  float h = 0, c = 0, x[gates] = {};
-  const auto take_inputs = [&](const Item& it, int step) {
-    const float* const from = job.gates + place_in(it, step, job.gates_step, job.gates_row);
-    const std::int64_t later = steps_ahead * (job.reverse ? -job.gates_step : job.gates_step);
-#pragma unroll
-    for (int g = 0; g < gates; ++g) {
-      x[g] = __ldcs(from + g * hidden);
-      // A step may be shorter than the way to device memory and back.
-      if (step + steps_ahead < steps) fetch_to_l2(from + g * hidden + later);
+  float h = 0, c = 0;
+  float x[gates] = {};  // input products, where they do not go by shared memory
+  /// Inputs of `step`, y of the one before.
+  const auto places_at = [&](int step) {
+    const auto position = [&](int step) {
+      return std::int64_t{job.reverse ? steps - 1 - step : step};
+    };
+    const Item it = item(thread_anew());
+    Places own{};
+    if (it.real) {
+      own.x = job.gates + position(step) * job.gates_step + it.row * job.gates_row + it.unit;
+      if (job.y)
+        own.y = static_cast<T*>(job.y) + position(max(step - 1, 0)) * job.y_step +
+                it.row * job.y_row + it.unit;
     }
+    return own;
+  };
+  // Whatever can wait until h is on its way: y of the step before, and input products of this one,
+  // which have been fetched to the L2.
+  const auto turn_over = [&](int step) {
+    const int anew = thread_anew();
+    if (anew >= items) return;
+    Places own = keeps_places ? places[anew] : places_at(step);
+    const Steps next = *strides;
+    if (step > 0 && own.y) {
+      *own.y = from_f32<T>(h);
+      own.y += next.y;
+    }
+    if (own.x) {
+#pragma unroll
+      for (int g = 0; g < gates; ++g) {
+        x[g] = __ldcs(own.x + g * hidden);
+        // A step may be shorter than the way to device memory and back.
+        if (step + steps_ahead < steps) fetch_to_l2(own.x + g * hidden + steps_ahead * next.x);
+      }
+      own.x += next.x;
+    }
+    if (keeps_places) places[anew] = own;
   };
   {
     const Item it = item(thread);
@@ -163,9 +212,9 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
       h = load<math>(job.h_0, place);
       if constexpr (Cell::has_c) c = load<math>(job.c_0, place);
     }
-    if (it.owned && it.unit < padded) publish(h, word_of(it, published + 1), published + 1);
-    if (it.real) take_inputs(it, 0);
+    if (thread < items && it.unit < padded) publish(h, word_of(it, published + 1), published + 1);
   }
+  if (keeps_places && thread < items) places[thread] = places_at(0);
 
   // Blocks deal slices of k out from different warps on, so that they do not all ask for the same
   // words first.
@@ -213,47 +262,56 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
 
 #pragma unroll 1
   for (int step = 0; step < steps; ++step) {
-    const unsigned tag = published + 1 + unsigned(step);
-    // Words of h that this lane looks at: two and two, 64 apart.
-    const int own = 2 * (thread_anew() % 32), left = padded - first_k - own;
+    const unsigned count_now = published + 1 + unsigned(step), tag = tag_of(count_now);
+    // Words of h that this lane looks at: `each` side by side, 32 times as far apart.
+    const int own = each * (thread_anew() % 32), left = padded - first_k - own;
     const char* const from =
-        words + (tag & 1) * shape.buffer_bytes() + (first_k + own) * RowsShape::word_bytes;
-    const auto wanted = [&](int b, int i) { return b < rows && 64 * i < left; };
-    std::uint64_t pair[batch][pairs][2];
-#pragma unroll
-    for (int b = 0; b < batch; ++b)
-#pragma unroll
-      for (int i = 0; i < pairs; ++i)  // not come; 0 where there is no such word
-        pair[b][i][0] = pair[b][i][1] = std::uint64_t{~tag} << 32;
-    const auto came = [&](int b, int i) {
-      return (unsigned(pair[b][i][0] >> 32) == tag && unsigned(pair[b][i][1] >> 32) == tag) ||
-             !wanted(b, i);
+        words + (count_now & 1) * shape.buffer_bytes() + (first_k + own) * RowsShape::word_bytes;
+    const auto wanted = [&](int b, int i) { return b < rows && 32 * each * i < left; };
+    const auto place_of_words = [&](int b, int i) {
+      return from + (b * shape.width + 32 * each * i) * RowsShape::word_bytes;
     };
+    turn_over(step);
     // A look in vain costs a whole way to the L2 and back, so it pays to look a little later.
     while (clock_now() - mark < unsigned(launch.first_look)) {
     }
+    Words<each> seen[batch][looks_of_lane];  // zeros where there are none
+#pragma unroll
+    for (int b = 0; b < batch; ++b)
+#pragma unroll
+      for (int i = 0; i < looks_of_lane; ++i)
+        load_words_where(seen[b][i], place_of_words(b, i), wanted(b, i));
+    // 1 in its last bit where a word has not come.
+    const auto differs = [&](int b, int i) {
+      unsigned any = 0;
+#pragma unroll
+      for (const unsigned word : seen[b][i].word) any |= word ^ tag;
+      return wanted(b, i) ? any : 0;
+    };
     unsigned looks = 0;
     while (true) {
-      bool all = true;
+      unsigned any = 0;
 #pragma unroll
       for (int b = 0; b < batch; ++b)
 #pragma unroll
-        for (int i = 0; i < pairs; ++i)
-          load_two_words(pair[b][i], from + (b * shape.width + i * 64) * RowsShape::word_bytes,
-                         !came(b, i));
-#pragma unroll
-      for (int b = 0; b < batch; ++b)
-#pragma unroll
-        for (int i = 0; i < pairs; ++i) all = all && came(b, i);
-      if (__all_sync(~0u, all)) break;
+        for (int i = 0; i < looks_of_lane; ++i) any |= differs(b, i);
+      if (__all_sync(~0u, (any & 1) == 0)) break;
       look_again(launch, step, looks, waiting_since[warp]);
+#pragma unroll
+      for (int b = 0; b < batch; ++b)
+#pragma unroll
+        for (int i = 0; i < looks_of_lane; ++i)
+          if (differs(b, i) & 1) load_words_where(seen[b][i], place_of_words(b, i), true);
     }
 #pragma unroll
     for (int b = 0; b < batch; ++b)
 #pragma unroll
-      for (int i = 0; i < pairs; ++i)
-        *reinterpret_cast<float2*>(hidden_of_warp + b * slice + i * 64 + own) = {
-            __uint_as_float(unsigned(pair[b][i][0])), __uint_as_float(unsigned(pair[b][i][1]))};
+      for (int i = 0; i < looks_of_lane; ++i) {
+        Words<each> values = seen[b][i];
+#pragma unroll
+        for (unsigned& word : values.word) word &= ~1u;
+        *reinterpret_cast<Words<each>*>(hidden_of_warp + b * slice + 32 * each * i + own) = values;
+      }
     __syncwarp();
 
     float sums[sets][count] = {};
@@ -303,8 +361,8 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     const bool last = step + 1 == steps;
     const int anew = thread_anew();
     const Item it = item(anew);
-    char* const to = word_of(it, tag + 1);
-    const bool publishes = it.owned && it.unit < padded && !last;
+    char* const to = word_of(it, count_now + 1);
+    const bool publishes = anew < items && it.unit < padded && !last;
     float in[gates], a[gates];
 #pragma unroll
     for (int g = 0; g < gates; ++g) in[g] = x[g] + biases[g * shape.units + anew % shape.units];
@@ -313,7 +371,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     __syncthreads();
     mark = clock_now();
 
-    if (it.owned) {
+    if (anew < items) {
       const float4* const of_warps = reinterpret_cast<const float4*>(partial) + anew;
 #pragma unroll
       for (int g = 0; g < gates; ++g) {
@@ -323,14 +381,13 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
       }
       update_quickly<Cell, math>(in, a, h, c, launch.activation);
       if (!it.real) h = 0;  // not NaN, where h is infinite
-      if (publishes) publish(h, to, tag + 1);
-      if (it.real && job.y)
-        static_cast<T*>(job.y)[place_in(it, step, job.y_step, job.y_row)] = from_f32<T>(h);
-      if (it.real && !last) take_inputs(it, step + 1);
+      if (publishes) publish(h, to, count_now + 1);
     }
   }
   if (const Item it = item(thread_anew()); it.real) {
     const std::int64_t at = std::int64_t{it.row} * hidden + it.unit;
+    const Places own = keeps_places ? places[thread_anew()] : places_at(steps);
+    if (own.y) *own.y = from_f32<T>(h);
     for (void* const to : {job.h_n, job.h_next})
       if (to) store<math>(to, at, h);
     if constexpr (Cell::has_c)

@@ -49,8 +49,9 @@ struct RowsShape {
   /// Values of k of a warp, and fours of them of a thread.
   RNNBENCH_HOST_DEVICE constexpr int slice() const { return width / warps; }
   RNNBENCH_HOST_DEVICE constexpr int fours() const { return slice() / (4 * lanes()); }
-  /// Words of h that a lane waits for, by twos, for each row of the batch.
-  RNNBENCH_HOST_DEVICE constexpr int pairs() const { return slice() / 64; }
+  /// Words of h that a lane waits for, for each row of the batch: so many at once, so many times.
+  RNNBENCH_HOST_DEVICE constexpr int each() const { return slice() % 128 == 0 ? 4 : 2; }
+  RNNBENCH_HOST_DEVICE constexpr int looks() const { return slice() / (32 * each()); }
   /// Units times rows of the batch: each has a thread that updates it.
   RNNBENCH_HOST_DEVICE constexpr int items() const { return units * rows; }
 
@@ -66,18 +67,31 @@ struct RowsShape {
   }
 
   // The block's shared memory, in floats from its start: weights; h as products read it, of each
-  // warp [rows, slice]; sums of the warps, of two steps [2, 2, gates, items, 4]; biases [gates + 1,
-  // units]; what the warps' waits keep; the publications before this launch.
+  // warp [rows, slice]; sums of the warps, of two steps [2, 2, gates, items, 4]; strides; where
+  // inputs and outputs of threads lie, if there is room; biases [gates + 1, units]; what the warps'
+  // waits keep; the publications before this launch.
   RNNBENCH_HOST_DEVICE constexpr int at_hidden() const { return shared_pieces() * threads * 4; }
   RNNBENCH_HOST_DEVICE constexpr int at_partials() const { return at_hidden() + rows * width; }
   RNNBENCH_HOST_DEVICE constexpr int partial_floats() const { return warps * gates * items(); }
-  RNNBENCH_HOST_DEVICE constexpr int at_biases() const {
+  static constexpr int place_bytes = 16;  // of a thread
+  RNNBENCH_HOST_DEVICE constexpr int at_places() const {
     return at_partials() + 2 * partial_floats();
+  }
+  RNNBENCH_HOST_DEVICE constexpr int place_floats() const { return place_bytes / 4 * items(); }
+  RNNBENCH_HOST_DEVICE constexpr int floats_after_places() const {
+    return (gates + 1) * units + 2 * warps + 4;
+  }
+  RNNBENCH_HOST_DEVICE constexpr bool keeps_places() const {
+    return 4 * (at_places() + place_bytes / 4 + place_floats() + floats_after_places()) <=
+           227 * 1024;
+  }
+  RNNBENCH_HOST_DEVICE constexpr int at_biases() const {
+    return at_places() + place_bytes / 4 + (keeps_places() ? place_floats() : 0);
   }
   RNNBENCH_HOST_DEVICE constexpr int at_waits() const { return at_biases() + (gates + 1) * units; }
   RNNBENCH_HOST_DEVICE constexpr int at_count() const { return at_waits() + 2 * warps; }
   RNNBENCH_HOST_DEVICE constexpr std::size_t shared_bytes() const {
-    return sizeof(float) * std::size_t(at_count() + 4);
+    return sizeof(float) * std::size_t(at_biases() + floats_after_places());
   }
 
   /// Blocks of a group.
@@ -85,7 +99,7 @@ struct RowsShape {
 
   // The exchange memory of a group: a count of publications, then two buffers of words of h, each
   // [rows, width].
-  static constexpr int header_bytes = 128, word_bytes = 8;
+  static constexpr int header_bytes = 128, word_bytes = 4;
   RNNBENCH_HOST_DEVICE constexpr int buffer_bytes() const { return rows * width * word_bytes; }
   constexpr std::size_t exchange_bytes() const {
     return header_bytes + 2 * std::size_t(buffer_bytes());

@@ -40,27 +40,28 @@ inline void fetch_to_l2(const float* from) {
   static_cast<void>(*static_cast<const volatile float*>(from));  // there must be such an address
 }
 
-inline void load_word(uint4& word, const void* from, bool wanted) {
-  if (wanted) word = std::bit_cast<uint4>(emulator::load_relaxed(from));
+inline uint4 load_word(const void* from) {
+  return std::bit_cast<uint4>(emulator::load_relaxed(from));
+}
+inline uint4 load_word_where(const void* from, bool wanted) {
+  return wanted ? load_word(from) : uint4{};
 }
 inline void load_word_in_turn(uint4& word, const void* from, bool wanted) {
-  load_word(word, from, wanted);
-}
-inline uint4 load_word(const void* from) {
-  uint4 word{};
-  load_word(word, from, true);
-  return word;
+  if (wanted) word = load_word(from);
 }
 inline void store_word(void* to, uint4 word) {
   emulator::store_relaxed(to, std::bit_cast<emulator::Word>(word));
 }
-inline void load_two_words(std::uint64_t (&words)[2], const void* from, bool wanted) {
-  if (!wanted) return;
-  for (int i = 0; i < 2; ++i)
-    words[i] = emulator::load_relaxed_short(static_cast<const std::uint64_t*>(from) + i);
+template <int count>
+struct alignas(4 * count) Words {
+  unsigned word[count];
+};
+template <int count>
+void load_words_where(Words<count>& words, const void* from, bool wanted) {
+  for (int i = 0; i < count; ++i)
+    words.word[i] =
+        wanted ? emulator::load_relaxed_short(static_cast<const std::uint32_t*>(from) + i) : 0;
 }
-inline void store_short_word(void* to, std::uint64_t word) {
-  emulator::store_relaxed_short(to, word);
-}
+inline void store_short_word(void* to, unsigned word) { emulator::store_relaxed_short(to, word); }
 
 }  // namespace rnnbench::persistent
