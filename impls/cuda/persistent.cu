@@ -47,7 +47,10 @@ class OnClusters final : public Kernel {
       : p_(p), t_(t), plan_(plan), layers_(p, t, plan.layers) {
     const NvtxRange range("make persistent");
     find_kernel();
-    overlap_ = overlap && plan.form == Form::hoisted && can_overlap(function_);
+    // Of many, those that begin early take what room there is, and some end up two on an SM.
+    constexpr int most_overlapping = 2;  // clusters
+    overlap_ = overlap && plan.form == Form::hoisted &&
+               p.directions * plan.slices <= most_overlapping && can_overlap(function_);
     make_tagged();
     input_products_ = std::make_unique<persistent::HoistedInputs<T>>(
         p, t,
@@ -55,7 +58,7 @@ class OnClusters final : public Kernel {
           return layers_.input_of(
               layer == 0 ? 0 : std::max(plan.layers, layer / plan.layers * plan.layers));
         },
-        plan.layers == p.layers ? 1 : p.layers, overlap);
+        plan.layers == p.layers ? 1 : p.layers, overlap_);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
         for (int slice = 0; slice < plan.slices; ++slice)
