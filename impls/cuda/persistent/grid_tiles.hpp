@@ -134,7 +134,7 @@ constexpr std::size_t exchange_bytes(int hidden, Math math, const GridTile& tile
 
 // Which tile for what: of 8 units where one row of the batch needs all SMs, of few rows where the
 // batch's slices fill the chip, of many where it takes all SMs to hold the weights, of 32 units
-// where 16 would not hold them; with two blocks an SM for many rows of up to 512 units (1024 with
+// where 16 would not hold them; with two blocks an SM for many rows of up to 512 units (2048 with
 // one gate). Weights that registers do not hold lie in shared memory. Each one fits compute
 // capability 9.0 without spills. Of two with the same units and rows the second is for layers that
 // the first does not hold.
@@ -178,7 +178,7 @@ inline constexpr std::array tf32_tiles_4{
 };
 inline constexpr std::array f32_tiles_1{
     GridTile{16, 1, 8, 8},
-    GridTile{16, 4, 6, 10},
+    GridTile{16, 4, 5, 11},
 };
 inline constexpr auto f32_tiles_3 = tf32_tiles_3;
 inline constexpr auto f32_tiles_4 = tf32_tiles_4;
