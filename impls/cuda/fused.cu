@@ -13,7 +13,7 @@
 
 #include "impls/common/cuda_backend.cuh"
 #include "impls/common/head.cuh"
-#include "impls/common/input_products.cuh"
+#include "impls/common/hoisted_inputs.cuh"
 #include "impls/common/layer_stack.cuh"
 #include "impls/common/nvtx.cuh"
 #include "impls/common/overlap.cuh"
@@ -124,8 +124,8 @@ class Fused final : public Kernel {
     }
     make_sequences();
     if (plan.form == Form::hoisted)
-      input_products_ = std::make_unique<InputProducts<T>>(
-          p, t, [this](int layer) { return input_of(layer); }, p.layers);
+      input_products_ = std::make_unique<HoistedInputs<T>>(
+          p, t, [this](int layer) { return input_of(layer); }, p.layers, false);
     if (p.head_at != HeadAt::none) make_head(device);
     for (int layer = 0; layer < p.layers; ++layer)
       for (int direction = 0; direction < p.directions; ++direction)
@@ -346,7 +346,7 @@ class Fused final : public Kernel {
   std::vector<Job> jobs_;  // layer * D + direction
   Job head_job_;
   std::unique_ptr<BoundStep> head_kernel_;
-  std::unique_ptr<InputProducts<T>> input_products_;  // hoisted
+  std::unique_ptr<HoistedInputs<T>> input_products_;  // hoisted
 };
 
 std::string option(const Options& options, const char* name) {

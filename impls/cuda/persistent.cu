@@ -14,9 +14,9 @@
 #include <cmath>
 
 #include "impls/common/cuda_backend.cuh"
+#include "impls/common/hoisted_inputs.cuh"
 #include "impls/common/overlap.cuh"
 #include "impls/cuda/persistent/grid_host.cuh"
-#include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/kernels.hpp"
@@ -52,7 +52,7 @@ class OnClusters final : public Kernel {
     overlap_ = overlap && plan.form == Form::hoisted &&
                p.directions * plan.slices <= most_overlapping && can_overlap(function_);
     make_tagged();
-    input_products_ = std::make_unique<persistent::HoistedInputs<T>>(
+    input_products_ = std::make_unique<HoistedInputs<T>>(
         p, t,
         [&](int layer) {  // any that is made before: trials read it
           return layers_.input_of(
@@ -210,7 +210,7 @@ class OnClusters final : public Kernel {
   bool overlap_ = false;                   // launches may overlap the ones before
   std::vector<DeviceArray<char>> tagged_;  // of each layer that is below another of its launch
   DeviceArray<std::uint32_t> epochs_;      // of each slice
-  std::unique_ptr<persistent::HoistedInputs<T>> input_products_;
+  std::unique_ptr<HoistedInputs<T>> input_products_;
   std::vector<Chain> host_chains_;  // (layer * D + direction) * slices + slice
   DeviceArray<Chain> chains_;
   persistent::HostNote note_;

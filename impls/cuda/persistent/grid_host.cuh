@@ -5,9 +5,9 @@
 
 #include <vector>
 
+#include "impls/common/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/grid_job.hpp"
 #include "impls/cuda/persistent/grid_kernels.hpp"
-#include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 
 namespace rnnbench::persistent {

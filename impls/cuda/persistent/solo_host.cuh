@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "impls/common/hoisted_inputs.cuh"
 #include "impls/common/overlap.cuh"
-#include "impls/cuda/persistent/hoisted_inputs.cuh"
 #include "impls/cuda/persistent/host.cuh"
 #include "impls/cuda/persistent/solo_job.hpp"
 #include "impls/cuda/persistent/solo_kernels.hpp"

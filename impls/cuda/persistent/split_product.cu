@@ -4,11 +4,21 @@
 
 #include "impls/common/cuda_check.cuh"
 #include "impls/common/overlap.cuh"
+#include "impls/common/split_product.hpp"
 #include "impls/cuda/persistent/split_gemm.cuh"
-#include "impls/cuda/persistent/split_product.hpp"
 
-namespace rnnbench::persistent {
+namespace rnnbench {
 namespace {
+
+using persistent::split_gemm;
+using persistent::split_gemm_blocks;
+using persistent::split_gemm_k;
+using persistent::split_gemm_largest;
+using persistent::split_gemm_pack;
+using persistent::split_gemm_threads;
+using persistent::split_tiles;
+using persistent::SplitGemm;
+using persistent::SplitTile;
 
 void find_largest(const float* of, std::int64_t count, float* largest, cudaStream_t stream) {
   split_gemm_largest<<<split_gemm_blocks, split_gemm_threads, 0, stream>>>(of, count, largest);
@@ -94,4 +104,4 @@ void SplitProduct::launch(const float* x, float* c, cudaStream_t stream) const {
   RNNBENCH_CUDA(cudaLaunchKernelExC(&config, function_of(tile_), arguments.data()));
 }
 
-}  // namespace rnnbench::persistent
+}  // namespace rnnbench

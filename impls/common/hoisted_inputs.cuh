@@ -1,5 +1,5 @@
-// The input products of a layer's steps, made before them: by cuBLAS, or in f32 by split_gemm.cuh
-// where that is faster here.
+// The input products of a layer's steps, made before them: by cuBLAS, or in f32 of f16 parts
+// (split_product.hpp) where that is faster here.
 #pragma once
 
 #include <array>
@@ -12,9 +12,9 @@
 
 #include "impls/common/cuda_graph.cuh"
 #include "impls/common/input_products.cuh"
-#include "impls/cuda/persistent/split_product.hpp"
+#include "impls/common/split_product.hpp"
 
-namespace rnnbench::persistent {
+namespace rnnbench {
 
 template <class T>
 class HoistedInputs {
@@ -94,4 +94,4 @@ class HoistedInputs {
   std::vector<std::unique_ptr<SplitProduct>> split_;
 };
 
-}  // namespace rnnbench::persistent
+}  // namespace rnnbench
