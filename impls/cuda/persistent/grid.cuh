@@ -76,8 +76,8 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
   unsigned* const staged =
       reinterpret_cast<unsigned*>(partials + tile.partial_buffers * tile.partial_floats(gates));
   // What every step asks for once more, since registers are full of weights: how far it is from a
-  // step to the next, and where a thread's first item has its input products of the next step to be
-  // fetched and its y of the step that is over; null where it has none. Inputs of two steps.
+  // step to the next, and where a thread's first item has its input products of the step to come
+  // and its y of the one that is over; null where it has none.
   constexpr bool keeps_places = tile.keeps_places(gates);
   constexpr int steps_ahead = 2;  // that input products are fetched to the L2
   struct Steps {

@@ -4,19 +4,18 @@
 // Each block owns `units` hidden units with all their gates; its rows of W_hh lie as f32 in
 // registers and, what does not fit, in shared memory, whatever they are stored as. Its warps share
 // out k. A warp waits for the words of h of its own k and for nothing else: it puts them into its
-// own shared memory, multiplies (FFMA, exact f32), and adds its lanes' sums up by shuffles, in
+// own shared memory, multiplies (FFMA, in f32), and adds its lanes' sums up by shuffles, in
 // which lanes give half of their sums away and keep the other half. The warps' sums meet in shared
 // memory, behind the only barrier of a step; one thread for each (unit, row of the batch) adds them
 // in a fixed order, updates the cell (h and c in f32 in registers) and publishes h. Whatever can
 // wait until h is on its way comes after that.
 //
 // A word is a value of h as f32, to the nearest one whose last bit is 0, and in the last bit a tag.
-// Whoever sees the tag has the value: no flag, fence or barrier. There are two buffers of words;
-// publication n since the exchange memory was zeroed is in buffer n & 1, and its tag is bit 1 of n
-// +
-// 1. What lies there before is publication n - 2, whose tag differs: every word has a part in every
-// publication, also those of rows that this launch does not have. (Nor can it be n - 4: a lane has
-// seen n - 2 at the same place before, or it is of an earlier launch.)
+// Whoever sees the tag has the value: no flag, fence or barrier. There are two buffers of words.
+// Publication n, from 1 on since the exchange memory was zeroed, is in buffer n % 2 and has the tag
+// (n + 1) / 2 % 2. What lies there before is publication n - 2, whose tag differs: every word has a
+// part in every publication, also those of rows that this launch does not have. (Nor can it be n -
+// 4: a lane has seen n - 2 at the same place before, or it is of an earlier launch.)
 //
 // What bounds it: the way of h through the L2 to everybody, more than half of a step of a GRU of
 // 1024 units as it is predicted; then FFMA, or weights out of shared memory where that has half of
@@ -101,9 +100,8 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   float* const hidden_of_warp = memory + shape.at_hidden() + warp * batch * slice;
   float* const partials = memory + shape.at_partials();
   float* const biases = memory + shape.at_biases();
-  // How far it is from a step to the next, and where a thread has its input products of the next
-  // step to be fetched and its y of the step that is over; null where it has none. Inputs of two
-  // steps. As in grid.cuh.
+  // As in grid.cuh: how far it is from a step to the next, and where a thread has its input
+  // products and its y of the step that is over; null where it has none.
   constexpr bool keeps_places = shape.keeps_places();
   constexpr int steps_ahead = 4;  // that input products are fetched to the L2
   struct Steps {
