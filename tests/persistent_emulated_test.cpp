@@ -222,6 +222,14 @@ TEST_F(PersistentEmulatedKernel, RowsOfEveryShapeAgree) {
       }
 }
 
+/// Slices of three rows and of two, one launch after another: what the next launch of the first
+/// finds where the second has no row.
+TEST_F(PersistentEmulatedKernel, RowsThatTakeTurnsAgree) {
+  for (const int steps : {1, 2, 3, 4})
+    check({.form = Form::rows, .rows = 5, .hidden = 20, .steps = steps, .slices = 2, .turns = true},
+          {{Schedule::Kind::random, unsigned(steps)}});
+}
+
 TEST_F(PersistentEmulatedKernel, EveryScheduleGivesTheSameBits) {
   std::vector<Schedule> schedules;
   for (const Schedule::Kind kind : emulator::all_kinds)

@@ -80,8 +80,8 @@ std::string name(const Case& of) {
          std::to_string(of.steps) + " parts " + std::to_string(of.parts) + " slices " +
          std::to_string(of.slices) + " units " + std::to_string(of.units) +
          (of.input_steps ? " input steps " + std::to_string(of.input_steps) : "") +
-         (of.reverse ? " reverse" : "") + (of.biases ? "" : " no bias") +
-         (of.stateful ? " stateful" : "");
+         (of.reverse ? " reverse" : "") + (of.turns ? " by turns" : "") +
+         (of.biases ? "" : " no bias") + (of.stateful ? " stateful" : "");
 }
 
 Stack::Stack(const Case& what, int launches)
@@ -238,7 +238,7 @@ std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& ch
   return emulator::launch(grid, schedule, [&] { kernel(launch); });
 }
 
-/// The same with the rows kernel: a group of blocks for each chain.
+/// The same with the rows kernel: a group of blocks for each chain, at once or by turns.
 std::string Stack::run_rows(const emulator::Schedule& schedule, const Launch& chains,
                             Memory& memory) const {
   GridLaunch launch{};
@@ -246,19 +246,24 @@ std::string Stack::run_rows(const emulator::Schedule& schedule, const Launch& ch
   launch.activation = chains.activation;
   launch.first_look = 3;
   launch.limit_ns = chains.limit_ns, launch.note = chains.note;
+  const int groups = case_.parts * case_.slices;
   emulator::Grid grid;
-  grid.groups = case_.parts * case_.slices;
-  for (int k = 0; k < grid.groups; ++k) {
-    const Chain& chain = chains.chains[k];
-    GridJob& job = launch.jobs[k];
-    take_over(job, chain);
-    job.exchange = memory.exchange[std::size_t(k)].data();
-    job.rows = chain.rows;
-  }
+  grid.groups = case_.turns ? 1 : groups;
   grid.clusters = grid.groups * plan_.blocks, grid.threads = RowsShape::threads;
   grid.shared_bytes = plan_.shape.shared_bytes();
   const RowsFunction kernel = rows_kernel_of(case_.math, plan_.shape);
-  return emulator::launch(grid, schedule, [&] { kernel(launch); });
+  std::string trouble;
+  for (int first = 0; first < groups && trouble.empty(); first += grid.groups) {
+    for (int k = 0; k < grid.groups; ++k) {
+      const Chain& chain = chains.chains[first + k];
+      GridJob& job = launch.jobs[k];
+      take_over(job, chain);
+      job.exchange = memory.exchange[std::size_t(k)].data();
+      job.rows = chain.rows;
+    }
+    trouble = emulator::launch(grid, schedule, [&] { kernel(launch); });
+  }
+  return trouble;
 }
 
 std::string Stack::top_alone(std::uint64_t limit_ns, std::uint32_t (&note)[4]) const {

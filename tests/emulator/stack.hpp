@@ -23,6 +23,7 @@ struct Case {
   int units = 8;              // of a block of the rows kernel; 32: of a cluster, else 16
   int input_steps = 0;        // of a wavefront; 0: as many as the planner takes
   bool reverse = false;       // the first direction; the second is the other way round
+  bool turns = false;         // of the rows kernel: a launch a group, with one exchange memory
   bool biases = true, stateful = true;
   double state_size = 1, weight_size = 1;  // of h_0, and of all weights beside their usual size
 };
