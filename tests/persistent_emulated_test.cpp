@@ -222,6 +222,31 @@ TEST_F(PersistentEmulatedKernel, RowsOfEveryShapeAgree) {
       }
 }
 
+/// Every tile, with slots of K that warps share out unevenly, whole and broken rows of the batch.
+TEST_F(PersistentEmulatedKernel, GridOfEveryTileAgrees) {
+  struct Tile {
+    int units;
+    const char* tile;
+    int rows;
+  };
+  unsigned n = 0;
+  for (const Cell cell : {Cell::rnn_tanh, Cell::gru, Cell::lstm})
+    for (const Math math : {Math::f16, Math::tf32, Math::f32})
+      for (const Tile& tile : {Tile{8, "b8", 3}, Tile{16, "b8", 8}, Tile{16, "b8x2", 7},
+                               Tile{16, "b16", 11}, Tile{16, "b32", 26}}) {
+        const bool halves = math == Math::f16, one = cell == Cell::rnn_tanh;
+        const std::string name = tile.tile;
+        if (tile.units == 8 && (!halves || one)) continue;
+        if (name == "b8x2" && !halves && cell != Cell::gru) continue;
+        if (name == "b16" && (one || (!halves && cell == Cell::gru))) continue;
+        if (name == "b32" && !halves && cell == Cell::lstm) continue;
+        Case what{.cell = cell, .math = math, .form = Form::grid, .rows = tile.rows};
+        what.units = tile.units, what.tile = tile.tile, what.hidden = n % 2 ? 41 : 300;
+        what.steps = 1 + int(n % 4), what.reverse = n % 3 == 0, what.biases = n % 5 != 3;
+        check(what, {{emulator::all_kinds[n++ % 6], n}}, 2);
+      }
+}
+
 /// Slices of three rows and of two, one launch after another: what the next launch of the first
 /// finds where the second has no row.
 TEST_F(PersistentEmulatedKernel, RowsThatTakeTurnsAgree) {

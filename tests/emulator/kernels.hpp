@@ -1,7 +1,8 @@
-// The persistent cluster, solo and rows kernels, compiled for the emulator.
+// The persistent cluster, solo, rows and grid kernels, compiled for the emulator.
 #pragma once
 
 #include "impls/cuda/persistent/grid_job.hpp"
+#include "impls/cuda/persistent/grid_tiles.hpp"
 #include "impls/cuda/persistent/job.hpp"
 #include "impls/cuda/persistent/rows_shapes.hpp"
 #include "impls/cuda/persistent/shape.hpp"
@@ -18,5 +19,9 @@ SoloFunction solo_kernel_of(Math math, const SoloShape& shape, bool one_row);
 
 using RowsFunction = void (*)(GridLaunch);
 RowsFunction rows_kernel_of(Math math, const RowsShape& shape);
+
+using GridFunction = void (*)(GridLaunch);
+/// Null in bf16.
+GridFunction grid_kernel_of(Math math, int gates, const GridTile& tile);
 
 }  // namespace rnnbench::persistent

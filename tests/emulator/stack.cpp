@@ -43,6 +43,10 @@ Plan planned(const Case& what) {
                           std::to_string(what.slices),
                       p, h200());
   }
+  if (what.form == Form::grid)
+    return plan_named("grid-u" + std::to_string(what.units) + "-" + what.tile + "-s" +
+                          std::to_string(what.slices),
+                      p, h200());
   for (const Plan& plan : plans(p, h200())) {
     const std::string config = plan.config();
     if (plan.form == what.form && (plan.units == 32) == (what.units == 32))
@@ -80,6 +84,7 @@ std::string name(const Case& of) {
          std::to_string(of.steps) + " parts " + std::to_string(of.parts) + " slices " +
          std::to_string(of.slices) + " units " + std::to_string(of.units) +
          (of.input_steps ? " input steps " + std::to_string(of.input_steps) : "") +
+         (of.form == Form::grid ? std::string(" ") + of.tile : "") +
          (of.reverse ? " reverse" : "") + (of.turns ? " by turns" : "") +
          (of.biases ? "" : " no bias") + (of.stateful ? " stateful" : "");
 }
@@ -133,12 +138,16 @@ struct Stack::Memory {
     if (what.form == Form::rows)
       exchange.assign(std::size_t(what.parts * what.slices),
                       std::vector<std::uint64_t>(plan.shape.exchange_bytes() / 8));
+    if (what.form == Form::grid)
+      exchange.assign(
+          std::size_t(what.parts * what.slices),
+          std::vector<std::uint64_t>(exchange_bytes(what.hidden, what.math, plan.tile) / 8));
   }
   StoredTensor y;
   std::vector<StoredTensor> w_ih, w_hh, b_ih, b_hh, h_0, c_0, h_n, c_n;
   std::vector<std::vector<emulator::Word>> between;
   std::vector<std::uint32_t> epochs;
-  std::vector<std::vector<std::uint64_t>> exchange;  // of each group of the rows kernel
+  std::vector<std::vector<std::uint64_t>> exchange;  // of each group of the rows or grid kernel
   std::vector<float> gates;
   std::vector<Chain> chains;
   std::uint32_t note[4] = {};
@@ -238,9 +247,10 @@ std::string Stack::run_solo(const emulator::Schedule& schedule, const Launch& ch
   return emulator::launch(grid, schedule, [&] { kernel(launch); });
 }
 
-/// The same with the rows kernel: a group of blocks for each chain, at once or by turns.
-std::string Stack::run_rows(const emulator::Schedule& schedule, const Launch& chains,
-                            Memory& memory) const {
+/// The same with the rows or the grid kernel: a group of blocks for each chain, at once or by
+/// turns.
+std::string Stack::run_groups(const emulator::Schedule& schedule, const Launch& chains,
+                              Memory& memory) const {
   GridLaunch launch{};
   launch.hidden = case_.hidden, launch.steps = case_.steps;
   launch.activation = chains.activation;
@@ -249,9 +259,16 @@ std::string Stack::run_rows(const emulator::Schedule& schedule, const Launch& ch
   const int groups = case_.parts * case_.slices;
   emulator::Grid grid;
   grid.groups = case_.turns ? 1 : groups;
-  grid.clusters = grid.groups * plan_.blocks, grid.threads = RowsShape::threads;
-  grid.shared_bytes = plan_.shape.shared_bytes();
-  const RowsFunction kernel = rows_kernel_of(case_.math, plan_.shape);
+  grid.clusters = grid.groups * plan_.blocks;
+  GridFunction kernel = nullptr;
+  if (case_.form == Form::rows) {
+    grid.threads = RowsShape::threads, grid.shared_bytes = plan_.shape.shared_bytes();
+    kernel = rows_kernel_of(case_.math, plan_.shape);
+  } else {
+    grid.threads = GridTile::threads;
+    grid.shared_bytes = plan_.tile.shared_bytes(gates_, grid_slots(case_.hidden, case_.math));
+    kernel = grid_kernel_of(case_.math, gates_, plan_.tile);
+  }
   std::string trouble;
   for (int first = 0; first < groups && trouble.empty(); first += grid.groups) {
     for (int k = 0; k < grid.groups; ++k) {
@@ -282,9 +299,10 @@ Results Stack::on_gpu(const emulator::Schedule& schedule) const {
     const Launch what = launch_of(number, *memory);
     emulator::Schedule next = schedule;
     next.seed += unsigned(number) * 7919;
-    results.trouble = c.form == Form::solo   ? run_solo(next, what)
-                      : c.form == Form::rows ? run_rows(next, what, *memory)
-                                             : run(next, what, c.parts * c.slices);
+    results.trouble = c.form == Form::solo ? run_solo(next, what)
+                      : c.form == Form::rows || c.form == Form::grid
+                          ? run_groups(next, what, *memory)
+                          : run(next, what, c.parts * c.slices);
     if (!results.trouble.empty()) return results;
     // Rows of y one after another; what lies between must be as it was.
     const std::vector<float> all = memory->y.values();

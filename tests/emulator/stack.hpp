@@ -13,17 +13,19 @@
 namespace rnnbench::persistent {
 
 /// Chains of one launch: of a wavefront one a layer, else one a direction, each for every slice.
-/// Form::solo: the solo kernel, with a job a direction. Form::rows: a group of blocks for each.
+/// Form::solo: the solo kernel, with a job a direction. Form::rows and Form::grid: a group of
+/// blocks for each.
 struct Case {
   Cell cell = Cell::gru;
   Math math = Math::f32;
   Form form = Form::hoisted;
   int rows = 1, hidden = 16, steps = 3;
   int parts = 1, slices = 1;  // parts: layers of a wavefront, or directions
-  int units = 8;              // of a block of the rows kernel; 32: of a cluster, else 16
+  int units = 8;              // of a block of the rows or grid kernel; 32: of a cluster, else 16
+  const char* tile = "b8";    // of the grid kernel: as in its plans' names
   int input_steps = 0;        // of a wavefront; 0: as many as the planner takes
   bool reverse = false;       // the first direction; the second is the other way round
-  bool turns = false;         // of the rows kernel: a launch a group, with one exchange memory
+  bool turns = false;         // of rows and grid: a launch a group, with one exchange memory
   bool biases = true, stateful = true;
   double state_size = 1, weight_size = 1;  // of h_0, and of all weights beside their usual size
 };
@@ -72,8 +74,8 @@ class Stack {
   Launch launch_of(int number, Memory& memory) const;
   std::string run(const emulator::Schedule& schedule, const Launch& what, int clusters) const;
   std::string run_solo(const emulator::Schedule& schedule, const Launch& chains) const;
-  std::string run_rows(const emulator::Schedule& schedule, const Launch& chains,
-                       Memory& memory) const;
+  std::string run_groups(const emulator::Schedule& schedule, const Launch& chains,
+                         Memory& memory) const;
 
   Case case_;
   int launches_, gates_;

@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
   static_assert(tile.threads / word_units % batch == 0);
   constexpr int item_units = tile.threads / batch;
 
-  extern __shared__ uint4 grid_shared[];
+  RNNBENCH_DYNAMIC_SHARED_WORDS(grid_shared);
   float* const partials = reinterpret_cast<float*>(grid_shared);
   unsigned* const staged =
       reinterpret_cast<unsigned*>(partials + tile.partial_buffers * tile.partial_floats(gates));

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "impls/common/mma.cuh"
+#include "impls/cuda/persistent/grid_tiles.hpp"
 #include "impls/cuda/persistent/primitives.cuh"
 #include "impls/cuda/persistent/products.cuh"
 #include "impls/cuda/persistent/waiting.cuh"

@@ -15,6 +15,7 @@ namespace rnnbench::persistent {
 /// Declare what lies in the block's shared memory: `name` as all that a launch asked for, and as
 /// one T. Functions would do, but code came out otherwise, with a register spilled.
 #define RNNBENCH_DYNAMIC_SHARED(name) extern __shared__ __align__(16) float name[]
+#define RNNBENCH_DYNAMIC_SHARED_WORDS(name) extern __shared__ uint4 name[]
 #define RNNBENCH_SHARED(T, name) __shared__ T name
 
 __device__ __forceinline__ int cluster_blocks() {

@@ -18,6 +18,8 @@ inline unsigned clock_now() { return unsigned(nanoseconds()); }
 
 #define RNNBENCH_DYNAMIC_SHARED(name) \
   float* const name = static_cast<float*>(emulator::dynamic_shared())
+#define RNNBENCH_DYNAMIC_SHARED_WORDS(name) \
+  uint4* const name = static_cast<uint4*>(emulator::dynamic_shared())
 #define RNNBENCH_SHARED(T, name) T& name = emulator::static_shared<T>()
 
 inline void store_async(std::uint32_t to, uint4 value, std::uint32_t barrier) {
