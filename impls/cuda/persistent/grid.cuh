@@ -75,21 +75,10 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
   float* const partials = reinterpret_cast<float*>(grid_shared);
   unsigned* const staged =
       reinterpret_cast<unsigned*>(partials + tile.partial_buffers * tile.partial_floats(gates));
-  // What every step asks for once more, since registers are full of weights: how far it is from a
-  // step to the next, and where a thread's first item has its input products of the step to come
-  // and its y of the one that is over; null where it has none.
   constexpr bool keeps_places = tile.keeps_places(gates);
   constexpr int steps_ahead = 2;  // that input products are fetched to the L2
-  struct Steps {
-    std::int64_t x, y;
-  };
-  struct Places {
-    const float* x;
-    T* y;
-  };
-  static_assert(sizeof(Places) == tile.place_bytes && sizeof(Steps) == tile.place_bytes);
-  auto* const strides = reinterpret_cast<Steps*>(staged + items * tile.threads);
-  auto* const places = reinterpret_cast<Places*>(strides + 1);
+  auto* const strides = reinterpret_cast<Strides*>(staged + items * tile.threads);
+  auto* const places = reinterpret_cast<Places<T>*>(strides + 1);  // of each thread's first item
   float* const bias = reinterpret_cast<float*>(places + (keeps_places ? tile.placed_threads() : 0));
   float* const bias_apart = bias + row_tiles * 16;  // b_ih of a gate whose products stay apart
   auto* const waiting_since = reinterpret_cast<std::uint64_t*>(bias_apart + tile.units);
@@ -144,7 +133,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     return it;
   };
   float h[items] = {}, c[items] = {};
-  float x[items][gates] = {};  // input products, where they do not go by shared memory
+  float x[items][gates] = {};  // input products
 #pragma unroll
   for (int i = 0; i < items; ++i)
     if (const Item it = item(i, thread); it.real) {
@@ -218,7 +207,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     };
     const Item it = item(0, thread_anew());
     const std::int64_t unit = first_unit + it.unit;
-    Places own{};
+    Places<T> own{};
     if (it.real) {
       own.x = job.gates + position(step) * job.gates_step + it.row * job.gates_row + unit;
       if (job.y)
@@ -228,7 +217,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
     return own;
   };
   const auto real = [&](int i) { return i == 0 || item(i, thread_anew()).real; };  // like item 0
-  const auto put_y = [&](const Places& own) {
+  const auto put_y = [&](const Places<T>& own) {
     if (own.y)
 #pragma unroll
       for (int i = 0; i < items; ++i)
@@ -238,8 +227,8 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
   // which have been fetched to the L2.
   const auto turn_over = [&](int step) {
     if (thread >= tile.placed_threads()) return;
-    Places own = keeps_places ? places[thread] : places_at(step);
-    const Steps next = *strides;
+    Places<T> own = keeps_places ? places[thread] : places_at(step);
+    const Strides next = *strides;
     if (step > 0) {
       put_y(own);
       if (own.y) own.y += next.y;

@@ -27,7 +27,7 @@ struct GridFunction {
 };
 
 /// A look in vain costs a whole way to the L2 and back: looks begin when h is about to come. Best
-/// of 0, 300, 450, 600, 750, 900 and 1050 clocks on an H200, or within 3 % of it, in fifteen calls.
+/// of 0, 300, 450, 600, 750, 900 and 1050 clocks on an H200, or within 4 % of it, in fifteen calls.
 inline int grid_first_look_clocks(int gates, const GridTile& tile) {
   return (gates == 1 ? 450 : gates == 3 ? 600 : 750) + (tile.resident > 1 ? 150 : 0);
 }

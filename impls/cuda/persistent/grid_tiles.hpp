@@ -8,6 +8,7 @@
 #include <span>
 
 #include "impls/cells/cells.hpp"  // RNNBENCH_HOST_DEVICE
+#include "impls/cuda/persistent/places.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
@@ -86,7 +87,6 @@ struct GridTile {
   RNNBENCH_HOST_DEVICE constexpr int placed_threads() const {
     return item_count() < threads ? item_count() : threads;
   }
-  static constexpr int place_bytes = 16;  // where a thread's inputs and outputs lie
 
   RNNBENCH_HOST_DEVICE constexpr std::size_t partial_floats(int gates) const {
     return std::size_t(warps) * row_tiles(gates) * 128 * batch_tiles;

@@ -100,20 +100,10 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   float* const hidden_of_warp = memory + shape.at_hidden() + warp * batch * slice;
   float* const partials = memory + shape.at_partials();
   float* const biases = memory + shape.at_biases();
-  // As in grid.cuh: how far it is from a step to the next, and where a thread has its input
-  // products and its y of the step that is over; null where it has none.
   constexpr bool keeps_places = shape.keeps_places();
   constexpr int steps_ahead = 4;  // that input products are fetched to the L2
-  struct Steps {
-    std::int64_t x, y;
-  };
-  struct Places {
-    const float* x;
-    T* y;
-  };
-  static_assert(sizeof(Steps) == shape.place_bytes && sizeof(Places) == shape.place_bytes);
-  auto* const strides = reinterpret_cast<Steps*>(memory + shape.at_places());
-  auto* const places = reinterpret_cast<Places*>(strides + 1);
+  auto* const strides = reinterpret_cast<Strides*>(memory + shape.at_places());
+  auto* const places = reinterpret_cast<Places<T>*>(strides + 1);
   auto* const waiting_since = reinterpret_cast<std::uint64_t*>(memory + shape.at_waits());
   unsigned* const count_before = reinterpret_cast<unsigned*>(memory + shape.at_count());
 
@@ -139,7 +129,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   const unsigned published = *count_before;
 
   // What a thread updates, worked out anew each time. Units beyond H are owned but not real: their
-  // h stays 0, and the first of them has readers where H is odd.
+  // h stays 0, and the first of them have readers where H is no multiple of 4.
   struct Item {
     int row, unit;
     bool owned, real;
@@ -165,14 +155,14 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     store_short_word(to, (word & ~1u) | tag_of(count));
   };
   float h = 0, c = 0;
-  float x[gates] = {};  // input products, where they do not go by shared memory
+  float x[gates] = {};  // input products
   /// Inputs of `step`, y of the one before.
   const auto places_at = [&](int step) {
     const auto position = [&](int step) {
       return std::int64_t{job.reverse ? steps - 1 - step : step};
     };
     const Item it = item(thread_anew());
-    Places own{};
+    Places<T> own{};
     if (it.real) {
       own.x = job.gates + position(step) * job.gates_step + it.row * job.gates_row + it.unit;
       if (job.y)
@@ -186,8 +176,8 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   const auto turn_over = [&](int step) {
     const int anew = thread_anew();
     if (anew >= items) return;
-    Places own = keeps_places ? places[anew] : places_at(step);
-    const Steps next = *strides;
+    Places<T> own = keeps_places ? places[anew] : places_at(step);
+    const Strides next = *strides;
     if (step > 0 && own.y) {
       *own.y = from_f32<T>(h);
       own.y += next.y;
@@ -384,7 +374,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   }
   if (const Item it = item(thread_anew()); it.real) {
     const std::int64_t at = std::int64_t{it.row} * hidden + it.unit;
-    const Places own = keeps_places ? places[thread_anew()] : places_at(steps);
+    const Places<T> own = keeps_places ? places[thread_anew()] : places_at(steps);
     if (own.y) *own.y = from_f32<T>(h);
     for (void* const to : {job.h_n, job.h_next})
       if (to) store<math>(to, at, h);

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "impls/cells/cells.hpp"  // RNNBENCH_HOST_DEVICE
+#include "impls/cuda/persistent/places.hpp"
 #include "impls/cuda/persistent/shape.hpp"
 
 namespace rnnbench::persistent {
@@ -73,7 +74,6 @@ struct RowsShape {
   RNNBENCH_HOST_DEVICE constexpr int at_hidden() const { return shared_pieces() * threads * 4; }
   RNNBENCH_HOST_DEVICE constexpr int at_partials() const { return at_hidden() + rows * width; }
   RNNBENCH_HOST_DEVICE constexpr int partial_floats() const { return warps * gates * items(); }
-  static constexpr int place_bytes = 16;  // of a thread
   RNNBENCH_HOST_DEVICE constexpr int at_places() const {
     return at_partials() + 2 * partial_floats();
   }

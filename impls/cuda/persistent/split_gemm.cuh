@@ -217,25 +217,21 @@ __global__ void __launch_bounds__(split_tiles[tile_index].threads(), 1)
         for (int i = 0; i < 4; ++i) total[m][n][i] += sums[m][n][i];
   }
 
-  if constexpr (teams > 1) {  // the first team adds the other's sums to its own
-    float* const others = memory + thread;
+  if constexpr (teams > 1) {                   // the first team adds the other's sums to its own
+    const auto each = [&](const auto& take) {  // a sum of this thread, and its place
+#pragma unroll
+      for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+        for (int n = 0; n < n_tiles; ++n)
+#pragma unroll
+          for (int i = 0; i < 4; ++i)
+            take(total[m][n][i], memory[((m * n_tiles + n) * 4 + i) * split_gemm_threads + thread]);
+    };
     __syncthreads();
-#pragma unroll
-    for (int m = 0; m < m_tiles; ++m)
-#pragma unroll
-      for (int n = 0; n < n_tiles; ++n)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          if (team > 0) others[((m * n_tiles + n) * 4 + i) * split_gemm_threads] = total[m][n][i];
+    if (team > 0) each([](float sum, float& place) { place = sum; });
     __syncthreads();
     if (team > 0) return;
-#pragma unroll
-    for (int m = 0; m < m_tiles; ++m)
-#pragma unroll
-      for (int n = 0; n < n_tiles; ++n)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          total[m][n][i] += others[((m * n_tiles + n) * 4 + i) * split_gemm_threads];
+    each([](float& sum, float place) { sum += place; });
   }
 
   const float down = 1 / scale / *what.w_scale;

@@ -58,7 +58,8 @@ int tile_for(std::int64_t m, std::int64_t n) {
 bool SplitProduct::takes(std::int64_t m, std::int64_t n, std::int64_t k, const float* x) {
   const std::int64_t most = std::numeric_limits<int>::max() / 2;
   return k % 4 == 0 && reinterpret_cast<std::uintptr_t>(x) % 16 == 0 &&
-         m < std::int64_t{65535} * 64 && m <= most && n * split_gemm_k(int(k)) <= most;
+         m < std::int64_t{65535} * std::rbegin(split_tiles)->m() && m <= most &&
+         n * split_gemm_k(int(k)) <= most;
 }
 
 SplitProduct::SplitProduct(const float* w, std::int64_t m, std::int64_t n, std::int64_t k,
