@@ -1,4 +1,4 @@
-// The cost model of the grid strategy: terms fitted to 49 calls on an H200 (f32, tf32 and f16, B 16
+// The cost model of the grid strategy: terms fitted to 45 calls on an H200 (f32, tf32 and f16, B 16
 // to 128, H 512 to 2560), of which none is more than 21 % off.
 #include "impls/cuda/persistent/grid_plan.hpp"
 

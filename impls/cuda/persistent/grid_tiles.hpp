@@ -92,11 +92,12 @@ struct GridTile {
     return std::size_t(warps) * row_tiles(gates) * 128 * batch_tiles;
   }
   /// Partial sums, staged words of h, strides, biases, what the warps' waits keep, four words, and
-  /// the weights of a layer with `slots` of K that registers do not hold; input products.
+  /// the weights of a layer with `slots` of K that registers do not hold; where inputs and outputs
+  /// lie.
   RNNBENCH_HOST_DEVICE constexpr std::size_t shared_bytes(int gates, int slots) const {
     return bytes_without_places(gates, slots) + (keeps_places(gates) ? all_places() : 0);
   }
-  /// Whether shared memory has room for input products of two steps, and for where they lie.
+  /// Whether shared memory has room for where each thread's inputs and outputs lie.
   RNNBENCH_HOST_DEVICE constexpr bool keeps_places(int gates) const {
     return bytes_without_places(gates, warps * slots()) + all_places() <=
            std::size_t(228 * 1024 / resident - 1024);
