@@ -34,6 +34,10 @@ results.csv: in its format, and among this and more accurate formats (f32, then 
 
     <!-- peers: reports/results/h200/headline/results.csv, cuda:persistent -->
 
+With two columns, geometric means of the latter and the least of them (many problems):
+
+    <!-- peers: reports/results/h200/deepbench_training/results.csv, cuda:auto, dtype by hidden -->
+
 How an implementation's time grows along one column of a results.csv (graph replays, or where there are none direct
 calls): median, what was chosen and share of the floor, for each format. Along seq also the straight line of least
 squares, what a call costs and what a step costs, for each problem that is otherwise one:
@@ -57,7 +61,7 @@ OPENER = re.compile(r"^<!-- *(?:from|ratio|count|runs|peers|sweep):", re.M)
 RATIO = re.compile(r"<!-- ratio: ([^\s,]+), (\S+) over (\S+) \((\w+)\), (\w+) by (\w+) -->\n.*?<!-- end -->",
                    re.S)
 COUNT = re.compile(r"<!-- count: ([^\s,]+), (\w+) by (\w+)(, fastest)? -->\n.*?<!-- end -->", re.S)
-PEERS = re.compile(r"<!-- peers: ([^\s,]+), (\S+) -->\n.*?<!-- end -->", re.S)
+PEERS = re.compile(r"<!-- peers: ([^\s,]+), ([^\s,]+)(?:, (\w+) by (\w+))? -->\n.*?<!-- end -->", re.S)
 SWEEP = re.compile(r"<!-- sweep: ([^\s,]+), (\S+), (\w+) -->\n.*?<!-- end -->", re.S)
 AXIS_IN_ID = {"batch": "_b", "seq": "_t", "input": "_i", "hidden": "_h", "layers": "_l"}
 # What a note calls a configuration, with what it predicts or, of cuda:cublas, the order of its calls.
@@ -154,28 +158,54 @@ def runs(match):
 
 
 def peers(match):
-    source, impl = match.groups()
+    source, impl, down, across = match.groups()
     rows = [r for r in read(source) if r["outcome"] == "passed" and not r["derived"]]
     fastest = {}  # of each problem, apart from its format: {(dtype, whether a peer): row}
     for r in sorted(rows, key=lambda r: -float(r["median_s"])):
         if r["impl"] == impl or r["peer"] == "true":
             anyhow = re.sub(rf"_{r['dtype']}(?=_|$)", "", r["problem"])
             fastest.setdefault(anyhow, {})[r["dtype"], r["peer"] == "true"] = r
-
-    def row(own, found):
-        dtype = own["dtype"]
-        as_good = [*ACCURATE[:ACCURATE.index(dtype)], dtype] if dtype in ACCURATE else [*ACCURATE, dtype]
-        times = {d: float(found[d, True]["median_s"]) for d in as_good if (d, True) in found}
-        own_s, same = float(own["median_s"]), times.get(dtype)
-        return [own["problem"], f"{1e6 * own_s:.1f}",
-                f"{1e6 * same:.1f} {found[dtype, True]['impl'].removeprefix('cuda:')}" if same else "none",
-                f"{same / own_s:.2f}" if same else "", f"{min(times.values()) / own_s:.2f}" if times else ""]
-
-    lines = [row(r, found) for found in fastest.values() for (_, peer), r in found.items() if not peer]
-    if not lines:
-        sys.exit(f"{source}: no problem that {impl} passed")
     order = list(dict.fromkeys(r["problem"] for r in rows))
-    return markdown(match, [["problem", "us", "best peer, us", "times as fast", "as one at least as accurate"], *sorted(lines, key=lambda line: order.index(line[0]))])
+    own = sorted(((r, found) for found in fastest.values() for (_, peer), r in found.items() if not peer),
+                 key=lambda one: order.index(one[0]["problem"]))
+    if not own:
+        sys.exit(f"{source}: no problem that {impl} passed")
+    if down:
+        return peers_by(match, own, down, across)
+
+    def row(r, found):
+        own_s, same = float(r["median_s"]), found.get((r["dtype"], True))
+        best = best_peer_s(r, found)
+        return [r["problem"], f"{1e6 * own_s:.1f}",
+                f"{1e6 * float(same['median_s']):.1f} {same['impl'].removeprefix('cuda:')}" if same else "none",
+                f"{float(same['median_s']) / own_s:.2f}" if same else "", f"{best / own_s:.2f}" if best else ""]
+
+    return markdown(match, [["problem", "us", "best peer, us", "times as fast", "as one at least as accurate"],
+                            *(row(r, found) for r, found in own)])
+
+
+def best_peer_s(row, found):
+    """Seconds of the fastest peer in a row's format or a more accurate one; None where there is none."""
+    dtype = row["dtype"]
+    as_good = [*ACCURATE[:ACCURATE.index(dtype)], dtype] if dtype in ACCURATE else [*ACCURATE, dtype]
+    return min((float(found[d, True]["median_s"]) for d in as_good if (d, True) in found), default=None)
+
+
+def peers_by(match, own, down, across):
+    """Geometric means of how many times as fast, by two columns; problems without a peer's time do not count."""
+    ratios = [(r, best_peer_s(r, found) / float(r["median_s"])) for r, found in own if best_peer_s(r, found)]
+    columns = values([r for r, _ in ratios], across)
+
+    def line(title, chosen):
+        cells = [[s for r, s in chosen if column in (None, r[across])] for column in [*columns, None]]
+        row, least = min(chosen, key=lambda one: one[1])
+        return [title, *(f"{statistics.geometric_mean(c):.2f}" if c else "" for c in cells), str(len(chosen)),
+                f"{least:.2f} {row['problem']}"]
+
+    return markdown(match, [
+        [down, *(f"{across} {c}" for c in columns), "all", "problems", "the least"],
+        *(line(name, [(r, s) for r, s in ratios if r[down] == name]) for name in dict.fromkeys(r[down] for r, _ in ratios)),
+        line("all", ratios)])
 
 
 def choice(row):

@@ -33,6 +33,18 @@ cuda:c,unsupported,f16,4,false,
 """
 
 
+PEERS = """problem,impl,peer,mode,outcome,median_s,dtype,hidden,derived
+gru_b1_h8_f32,cuda:a,false,graph,passed,2.0,f32,8,
+gru_b1_h8_f32,cuda:p,true,eager,passed,4.0,f32,8,
+gru_b1_h8_f32,cuda:q,true,graph,passed,6.0,f32,8,
+gru_b1_h8_f16,cuda:a,false,graph,passed,1.0,f16,8,
+gru_b1_h8_f16,cuda:p,true,graph,passed,8.0,f16,8,
+gru_b1_h9_f16,cuda:a,false,graph,passed,1.0,f16,9,
+gru_b1_h9_f16,cuda:p,true,graph,passed,0.25,f16,9,
+gru_b1_h7_f16,cuda:a,false,graph,passed,1.0,f16,7,
+"""
+
+
 class Tables(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -116,6 +128,27 @@ after
             done = self.run_on(f"{head}\n<!-- end -->\n")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(self.readme.read_text(), f"{head}\n{table}\n<!-- end -->\n")
+
+    def test_against_the_best_peer_in_this_format_or_a_more_accurate_one(self):
+        (self.top / "p.csv").write_text(PEERS)
+        self.run_on("<!-- peers: p.csv, cuda:a -->\n<!-- end -->\n"
+                    "<!-- peers: p.csv, cuda:a, dtype by hidden -->\n<!-- end -->\n")
+        self.assertEqual(self.readme.read_text(), """<!-- peers: p.csv, cuda:a -->
+| problem | us | best peer, us | times as fast | as one at least as accurate |
+|---|---|---|---|---|
+| gru_b1_h8_f32 | 2000000.0 | 4000000.0 p | 2.00 | 2.00 |
+| gru_b1_h8_f16 | 1000000.0 | 8000000.0 p | 8.00 | 4.00 |
+| gru_b1_h9_f16 | 1000000.0 | 250000.0 p | 0.25 | 0.25 |
+| gru_b1_h7_f16 | 1000000.0 | none |  |  |
+<!-- end -->
+<!-- peers: p.csv, cuda:a, dtype by hidden -->
+| dtype | hidden 8 | hidden 9 | all | problems | the least |
+|---|---|---|---|---|---|
+| f32 | 2.00 |  | 2.00 | 1 | 2.00 gru_b1_h8_f32 |
+| f16 | 4.00 | 0.25 | 1.00 | 2 | 0.25 gru_b1_h9_f16 |
+| all | 2.83 | 0.25 | 1.26 | 3 | 0.25 gru_b1_h9_f16 |
+<!-- end -->
+""")
 
     def test_medians_of_runs_side_by_side(self):
         for name, factor in (("one", 1), ("two", 2)):
