@@ -22,7 +22,7 @@ TEST_F(GpuExchange, EveryWayIsRightAndHasACost) {
   const auto costs = session->exchange();
   SCOPED_TRACE(exchange_table(costs));
   EXPECT_FALSE(costs.failed());
-  std::set<std::string> want{"l2-words16", "l2-words8", "l2-flags", "l2-counter"};
+  std::set<std::string> want{"l2-words16", "l2-words8", "l2-words4", "l2-flags", "l2-counter"};
   if (info.cc == 90)
     want.insert({"cluster-stores", "cluster-async", "cluster-bulk", "l2-multicast-2",
                  "l2-multicast-4", "l2-multicast-8", "l2-multicast-16"});
@@ -35,7 +35,7 @@ TEST_F(GpuExchange, EveryWayIsRightAndHasACost) {
     if (info.cc < 90 && line.units == 0) {
       EXPECT_EQ(line.why, "no clusters before CC 9.0");
     }
-  for (const char* way : {"l2-words16", "l2-words8", "l2-flags", "l2-counter"})
+  for (const char* way : {"l2-words16", "l2-words8", "l2-words4", "l2-flags", "l2-counter"})
     EXPECT_GT(*costs.lookup(way, 16, 32 << 10), *costs.lookup(way, 16, 1 << 10)) << way;
 }
 

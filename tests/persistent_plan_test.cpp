@@ -22,16 +22,16 @@ TEST(PersistentPlan, RefusesWhatTheChipDoesNotHold) {
   EXPECT_EQ(refusal(parse_id("gru_b1_t5_i8_h257_l1_f32"), device), std::nullopt);
   EXPECT_EQ(refusal(parse_id("gru_b32_t5_i8_h2048_l1_f16"), device), std::nullopt);
   EXPECT_EQ(refusal(parse_id("gru_b8_t5_i8_h2048_l1_f32"), device), std::nullopt);
-  const auto wide = refusal(parse_id("gru_b1_t5_i8_h2049_l1_f32"), device);
+  const auto wide = refusal(parse_id("gru_b1_t5_i8_h2561_l1_f32"), device);
   ASSERT_TRUE(wide);
   for (const char* words :
-       {"one block holds the weights of up to 128 hidden units, not of 2049",
-        "up to 256 hidden units, not of 2049", "W_hh of 2049 hidden units takes 49200 KB in f32",
+       {"one block holds the weights of up to 128 hidden units, not of 2561",
+        "up to 256 hidden units, not of 2561", "W_hh of 2561 hidden units takes 76860 KB in f32",
         "132 SMs hold 27648 KB of it, of 1536 units",
-        "for few rows of the batch, 132 SMs hold 49152 KB of weights in f32, of 2048 hidden units, "
-        "not 49200 KB of 2049"})
+        "for few rows of the batch, 132 SMs and the L2 hold 76800 KB of weights in f32, of 2560 "
+        "hidden units, not 76860 KB of 2561"})
     EXPECT_NE(wide->find(words), std::string::npos) << *wide;
-  EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h2049_l1_f32"), device).empty());
+  EXPECT_TRUE(plans(parse_id("gru_b1_t5_i8_h2561_l1_f32"), device).empty());
   const auto many = refusal(parse_id("gru_b9_t5_i8_h2048_l1_f32"), device);
   ASSERT_TRUE(many);
   EXPECT_NE(many->find("9 rows of the batch take more than 4 launches, of up to 2 rows"),
@@ -133,16 +133,21 @@ TEST(PersistentPlan, EveryRowsPlanHoldsItsProblem) {
   const DeviceInfo device = h200();
   for (const char* cell : {"rnn_relu", "gru", "gru-bi", "lstm"})
     for (const char* dtype : {"_f32", "_tf32", "_f16", "_bf16"})
-      for (const int hidden : {1, 17, 257, 512, 513, 1000, 1024, 1100, 1536, 1537, 2048, 2049})
+      for (const int hidden :
+           {1, 17, 257, 512, 513, 1000, 1024, 1100, 1536, 1537, 2044, 2048, 2049, 2560, 2564})
         for (const int batch : {1, 2, 3, 4, 5, 9, 40}) {
           const auto id = std::string(cell) + "_b" + std::to_string(batch) + "_t9_i5_h" +
                           std::to_string(hidden) + "_l2" + dtype;
           const Problem p = parse_id(id);
           const auto all = rows_plans(p, device);
           EXPECT_EQ(all.empty(), rows_refusal(p, device).has_value()) << id;
-          const bool holds =
-              hidden <= (gates(p.cell) == 4 ? 1536 : 2048) && batch * p.directions <= 4;
-          EXPECT_TRUE(!all.empty() || !holds) << id;
+          if (batch * p.directions <= 4) {
+            const bool streams = bytes_per_element(p.dtype) == 4;
+            const int widest = gates(p.cell) == 4              ? (streams ? 2048 : 1536)
+                               : gates(p.cell) == 3 && streams ? 2560
+                                                               : 2048;
+            EXPECT_EQ(!all.empty(), hidden <= widest) << id;
+          }
           for (const Plan& plan : all) {
             SCOPED_TRACE(id + " " + plan.config());
             const RowsShape& shape = plan.shape;
@@ -181,10 +186,20 @@ TEST(PersistentPlan, RowsShapesCoverTheirUnits) {
     EXPECT_LE(double(shape.shared_bytes()), shared_bytes);
     EXPECT_EQ(shape.at_waits() % 2, 0);
     EXPECT_EQ(shape.at_partials() % 4, 0);
-    EXPECT_EQ(shape.exchange_bytes() % 128, 0U);
-    int in_registers = 0;
-    for (int four = 0; four < shape.fours(); ++four) in_registers += shape.registers_of(four);
+    EXPECT_EQ(shape.exchange_bytes(shape.width) % 128, 0U);
+    int in_registers = 0, streamed = 0;
+    for (int four = 0; four < shape.fours(); ++four) {
+      EXPECT_GE(shape.registers_of(four), 0);
+      EXPECT_GE(shape.resident_of(four), shape.registers_of(four));
+      in_registers += shape.registers_of(four);
+      for (int row = shape.resident_of(four); row < shape.weight_rows(); ++row, ++streamed) {
+        EXPECT_EQ(shape.four_of_streamed(streamed), four);
+        EXPECT_EQ(shape.row_of_streamed(streamed), row);
+      }
+    }
     EXPECT_EQ(in_registers, shape.pieces);
+    EXPECT_EQ(streamed, shape.streamed_pieces());
+    EXPECT_EQ(in_registers + shape.shared_pieces() + streamed, shape.all_pieces());
     for (const RowsShape& other : rows_shapes)
       EXPECT_TRUE(&shape == &other || shape.gates != other.gates || shape.units != other.units ||
                   shape.width != other.width || shape.rows != other.rows);
@@ -203,6 +218,8 @@ TEST(PersistentPlan, FewRowsAreNotPaddedToEight) {
   EXPECT_EQ(best("gru_b2_t256_i512_h512_l1_f32"), "rows-u8-r1-s2");
   EXPECT_EQ(best("gru_b1_t256_i1536_h1536_l1_f32"), "rows-u12-r1-s1");
   EXPECT_EQ(best("gru_b2_t256_i2048_h2048_l1_f32"), "rows-u16-r2-s1");
+  EXPECT_EQ(best("lstm_b1_t25_i2048_h2048_l1_tf32"), "rows-u16-r1-s1");
+  EXPECT_EQ(best("gru_b2_t375_i2560_h2560_l1_f32"), "rows-u20-r2-s1");
   EXPECT_EQ(plans(parse_id("gru_b16_t256_i1024_h1024_l1_f32"), device).front().form, Form::grid);
   EXPECT_EQ(plans(parse_id("gru_b1_t256_i256_h256_l1_f32"), device).front().form, Form::hoisted);
   EXPECT_EQ(plans(parse_id("gru-bi_b1_t256_i512_h512_l1_f32"), device)

@@ -50,6 +50,7 @@ class ClusterPieces {
         own_(part_of(pieces_, blockIdx.x, gridDim.x)),
         senders_(threads / blocks_) {}
 
+  static constexpr unsigned bits = ~0u;
   __device__ const unsigned* h(int round) const {
     return reinterpret_cast<const unsigned*>(buffer(round));
   }

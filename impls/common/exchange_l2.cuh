@@ -99,6 +99,7 @@ class EpochWords {
     return !__syncthreads_or(!got);
   }
 
+  static constexpr unsigned bits = ~0u;
   __device__ const unsigned* h(int) const { return shared_h(); }
   __device__ bool ready(bool got) const {
     __syncthreads();
@@ -111,6 +112,84 @@ class EpochWords {
   int words_;
   Part own_;
   Word<n>* buffers_;
+  Watch watch_;
+};
+
+/// Words of 4 bytes whose last bit says that they have come: it changes each time that a buffer is
+/// used again. Four are loaded at once; each of them is taken as a whole.
+class TaggedWords {
+ public:
+  explicit __device__ TaggedWords(const Task& task)
+      : fours_(task.bytes / 16),
+        own_(part_of(4 * fours_, blockIdx.x, gridDim.x)),
+        buffers_(static_cast<uint4*>(task.words)),
+        watch_(task.report) {}
+
+  __device__ void publish(int round) const {
+    for (int k = own_.begin + int(threadIdx.x); k < own_.end; k += threads)
+      asm volatile("st.relaxed.gpu.global.b32 [%0], %1;" ::"l"(
+                       reinterpret_cast<unsigned*>(buffer(round)) + k),
+                   "r"((value_of(round, k) & bits) | tag_of(round))
+                   : "memory");
+  }
+
+  /// As EpochWords::gather.
+  __device__ bool gather(int round) const {
+    constexpr int batch = 4;  // loads on their way at once
+    const unsigned tag = tag_of(round);
+    bool got = true;
+    for (int k = int(threadIdx.x); k < fours_ && got; k += batch * threads) {
+      uint4 four[batch];
+#pragma unroll
+      for (int i = 0; i < batch; ++i) {  // what is beyond h is there already
+        const unsigned at_first = k + i * threads < fours_ ? ~tag : tag;
+        four[i] = {at_first, at_first, at_first, at_first};
+      }
+      bool missing = true;
+      for (int attempt = 0; missing && got; ++attempt) {
+        unsigned different = 0;
+#pragma unroll
+        for (int i = 0; i < batch; ++i)
+          load_where(differs(four[i], tag), buffer(round) + k + i * threads, four[i]);
+#pragma unroll
+        for (int i = 0; i < batch; ++i) different |= differs(four[i], tag);
+        missing = different != 0;
+        got = !(missing && watch_.over(attempt));
+      }
+#pragma unroll
+      for (int i = 0; i < batch; ++i)
+        if (k + i * threads < fours_)
+          reinterpret_cast<uint4*>(shared_h())[k + i * threads] = four[i];
+    }
+    return !__syncthreads_or(!got);
+  }
+
+  static constexpr unsigned bits = ~1u;
+  __device__ const unsigned* h(int) const { return shared_h(); }
+  __device__ bool ready(bool got) const {
+    __syncthreads();
+    return got;
+  }
+  __device__ void finish() const {}
+
+ private:
+  static __device__ unsigned tag_of(int round) { return unsigned(round + 1) >> 1 & 1; }
+  static __device__ unsigned differs(const uint4& four, unsigned tag) {
+    return ((four.x ^ tag) | (four.y ^ tag) | (four.z ^ tag) | (four.w ^ tag)) & 1;
+  }
+  static __device__ void load_where(unsigned wanted, const uint4* from, uint4& four) {
+    asm volatile(
+        "{\n.reg .pred p;\nsetp.ne.u32 p, %5, 0;\n"
+        "@p ld.relaxed.gpu.global.v4.b32 {%0, %1, %2, %3}, [%4];\n}"
+        : "+r"(four.x), "+r"(four.y), "+r"(four.z), "+r"(four.w)
+        : "l"(from), "r"(wanted)
+        : "memory");
+  }
+  __device__ uint4* buffer(int round) const { return buffers_ + (round & 1) * fours_; }
+
+  int fours_;
+  Part own_;
+  uint4* buffers_;
   Watch watch_;
 };
 
@@ -140,6 +219,7 @@ class PlainPieces {
     copies_wait<0>();
     __syncthreads();
   }
+  static constexpr unsigned bits = ~0u;
   __device__ const unsigned* h(int) const { return shared_h(); }
   __device__ bool ready(bool got) const {
     __syncthreads();

@@ -25,6 +25,7 @@ struct GateStep {
                output_part = 0, output_row = 0;
   int bottom = 0;        // parts that read bottom_gates; input_gates begin with the one after them
   int first_output = 0;  // parts before it write no output
+  bool inputs_are_early = false;  // input_gates are not of the launch just before this
   unsigned batch = 0, hidden = 0;
 };
 
@@ -43,19 +44,27 @@ __global__ void gate_step_kernel(GateStep<T> s) {
   const float* const hidden = s.hidden_gates + part * s.hidden_part + row * s.hidden_row;
   const std::int64_t bias = std::int64_t{part} * CellT::gates * s.hidden;
   const std::int64_t state = std::int64_t{part} * s.batch * s.hidden + index;
-  wait_for_previous_launch();  // for the products; launched before they are done where it may be
-  // Everything is loaded before anything is used: the latency of one load, not of one a gate.
+  // Everything is loaded before anything is used: the latency of one load, not of one a gate. What
+  // is not of the products just before this is loaded even before they are done, where this may be
+  // launched by then: they began when the step before had written its states.
+  const bool early = part < s.bottom || s.inputs_are_early;
   float x[CellT::gates], a[CellT::gates], b_x[CellT::gates], b_a[CellT::gates];
 #pragma unroll
   for (int g = 0; g < CellT::gates; ++g) {
     const std::int64_t column = std::int64_t{g} * s.hidden + unit;
-    x[g] = input[column];
-    a[g] = hidden[column];
+    x[g] = early ? input[column] : 0;
     b_x[g] = to_f32(s.b_ih[bias + column]);
     b_a[g] = to_f32(s.b_hh[bias + column]);
   }
   float h = to_f32(s.h[state]);
   float c = CellT::has_c ? to_f32(s.c[state]) : 0;
+  wait_for_previous_launch();
+#pragma unroll
+  for (int g = 0; g < CellT::gates; ++g) {
+    const std::int64_t column = std::int64_t{g} * s.hidden + unit;
+    a[g] = hidden[column];
+    if (!early) x[g] = input[column];
+  }
 #pragma unroll
   for (int g = 0; g < CellT::gates; ++g) {
     x[g] += b_x[g];

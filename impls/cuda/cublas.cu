@@ -264,6 +264,7 @@ class Cublas final : public Kernel {
                          .hidden_row = rows(),
                          .output_part = turn * out.step + p_.hidden,
                          .output_row = out.batch,
+                         .inputs_are_early = true,
                          .batch = unsigned(p_.batch),
                          .hidden = unsigned(p_.hidden)},
                         parts, overlap_, lane.stream());

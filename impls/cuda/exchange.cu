@@ -39,6 +39,7 @@ std::vector<Way> all_ways(bool quick) {
   using namespace exchange;
   std::vector<Way> ways{{"l2-words16", through_l2<EpochWords<3>>, 1, true, false},
                         {"l2-words8", through_l2<EpochWords<1>>, 1, true, false},
+                        {"l2-words4", through_l2<TaggedWords>, 1, true, false},
                         {"l2-flags", through_l2<BlockFlags>, 1, true, false},
                         {"l2-counter", through_l2<GridCounter>, 1, true, false},
                         {"cluster-stores", through_clusters<ClusterStores>, 2, false, true},

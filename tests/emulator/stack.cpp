@@ -137,7 +137,7 @@ struct Stack::Memory {
     epochs.assign(std::size_t(what.slices), 0);
     if (what.form == Form::rows)
       exchange.assign(std::size_t(what.parts * what.slices),
-                      std::vector<std::uint64_t>(plan.shape.exchange_bytes() / 8));
+                      std::vector<std::uint64_t>(plan.shape.exchange_bytes(what.hidden) / 8));
     if (what.form == Form::grid)
       exchange.assign(
           std::size_t(what.parts * what.slices),

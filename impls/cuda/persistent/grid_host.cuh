@@ -79,6 +79,9 @@ class OnGrid final : public Kernel {
     if (p_.directions == 2 && plan_.at_once > 1) text += "both directions at once, ";
     text +=
         std::to_string(plan_.slices) + " slices of up to " + std::to_string(plan_.rows) + " rows, ";
+    if (streams())
+      text += std::to_string(100 * plan_.shape.streamed_pieces() / plan_.shape.all_pieces()) +
+              " % of W_hh read anew in each step, ";
     if (plan_.turns(p_) > 1) text += std::to_string(plan_.turns(p_)) + " launches a layer, ";
     return text + "input products: " + input_products_->note();
   }
@@ -88,6 +91,8 @@ class OnGrid final : public Kernel {
     GridLaunch launch{};
     int groups = 0;
   };
+
+  bool streams() const { return plan_.form == Form::rows && plan_.shape.streamed_pieces() > 0; }
 
   void check_room() const {
     allow_shared_memory(kernel_.function);

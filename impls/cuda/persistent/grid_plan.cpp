@@ -13,7 +13,7 @@ constexpr double read_s = 3.87e-12;     // a byte of h that a block reads
 constexpr double product_s = 11.43e-9;  // an mma.sync of each warp
 constexpr double shared_s = 1.59e-12;   // a byte of weights out of shared memory, not loaded ahead
 constexpr double f32_products = 1.9;    // of them a product of f32 in f16 parts
-constexpr double f32_one_gate = 3.5;    // in tf32 parts, and their splitting: not measured
+constexpr double f32_one_gate = 4.5;    // in tf32 parts, and their splitting
 constexpr double two_blocks = 1.69;     // products take so many times as long where two share an SM
 
 /// Slices worth a look beyond the fewest.

@@ -34,7 +34,7 @@ struct GridTile {
   static constexpr int threads = 32 * warps;
   /// Of h, for each lane: as many as registers have room for.
   RNNBENCH_HOST_DEVICE constexpr int words_in_flight() const {
-    if (at_once < 4 && resident == 1) return 4;
+    if (at_once < 4 && resident == 1) return at_once == 1 ? 10 : 4;
     return resident == 1 ? 8 : register_slots > 4 ? register_slots : 4;
   }
 
@@ -167,6 +167,7 @@ inline constexpr std::array halves_tiles_4{
 inline constexpr std::array tf32_tiles_1{
     GridTile{16, 1, 8, 8},
     GridTile{16, 4, 7, 9},
+    GridTile{32, 2, 7, 13, 1, 1, 1},
 };
 inline constexpr std::array tf32_tiles_3{
     GridTile{16, 1, 4, 8},
@@ -180,6 +181,7 @@ inline constexpr std::array tf32_tiles_4{
 inline constexpr std::array f32_tiles_1{
     GridTile{16, 1, 8, 8},
     GridTile{16, 4, 5, 11},
+    GridTile{32, 2, 7, 13, 1, 1, 1},
 };
 inline constexpr auto f32_tiles_3 = tf32_tiles_3;
 inline constexpr auto f32_tiles_4 = tf32_tiles_4;
@@ -191,10 +193,10 @@ inline std::span<const GridTile> grid_tiles(Math math, int gates) {
     if (gates == 3) return halves_tiles_3;
     return halves_tiles_4;
   }
-  const bool f32 = math == Math::f32;
-  if (gates == 1) return f32 ? f32_tiles_1 : tf32_tiles_1;
-  if (gates == 3) return f32 ? f32_tiles_3 : tf32_tiles_3;
-  return f32 ? f32_tiles_4 : tf32_tiles_4;
+  if (gates == 1 && math == Math::f32) return f32_tiles_1;
+  if (gates == 1) return tf32_tiles_1;
+  if (gates == 3) return math == Math::f32 ? f32_tiles_3 : tf32_tiles_3;
+  return math == Math::f32 ? f32_tiles_4 : tf32_tiles_4;
 }
 
 }  // namespace rnnbench::persistent

@@ -2,13 +2,14 @@
 // all SMs, for slices of one to four rows, of which tensor cores would multiply eight.
 //
 // Each block owns `units` hidden units with all their gates; its rows of W_hh lie as f32 in
-// registers and, what does not fit, in shared memory, whatever they are stored as. Its warps share
-// out k. A warp waits for the words of h of its own k and for nothing else: it puts them into its
-// own shared memory, multiplies (FFMA, in f32), and adds its lanes' sums up by shuffles, in
-// which lanes give half of their sums away and keep the other half. The warps' sums meet in shared
-// memory, behind the only barrier of a step; one thread for each (unit, row of the batch) adds them
-// in a fixed order, updates the cell (h and c in f32 in registers) and publishes h. Whatever can
-// wait until h is on its way comes after that.
+// registers and, what does not fit, in shared memory, whatever they are stored as. What does not
+// fit there either each thread copies to where the L2 keeps it, and reads it anew in each step,
+// beginning while h is on its way. Its warps share out k. A warp waits for the words of h of its
+// own k and for nothing else: it puts them into its own shared memory, multiplies (FFMA, in f32),
+// and adds its lanes' sums up by shuffles, in which lanes give half of their sums away and keep the
+// other half. The warps' sums meet in shared memory, behind the only barrier of a step; one thread
+// for each (unit, row of the batch) adds them in a fixed order, updates the cell (h and c in f32 in
+// registers) and publishes h. Whatever can wait until h is on its way comes after that.
 //
 // A word is a value of h as f32, to the nearest one whose last bit is 0, and in the last bit a tag.
 // Whoever sees the tag has the value: no flag, fence or barrier. There are two buffers of words.
@@ -19,8 +20,8 @@
 //
 // What bounds it: the way of h through the L2 to everybody, more than half of a step of a GRU of
 // 1024 units as it is predicted; then FFMA, or weights out of shared memory where that has half of
-// them; then the chain from the last word's coming to the next one's leaving. Teaches: how few
-// instructions that chain can be.
+// them (out of the L2, where it has some, before all else); then the chain from the last word's
+// coming to the next one's leaving. Teaches: how few instructions that chain can be.
 //
 // Why no word is overwritten too early: a thread publishes h of step s after the barrier that
 // follows its block's products of s - 1, to which every warp comes when it has seen all of its
@@ -72,6 +73,10 @@ __device__ __forceinline__ void keep_some(Value (&values)[size], int lane, int s
   }
 }
 
+/// Loads of streamed weights that each thread has under way: enough, with all threads, for the way
+/// to the L2 and back.
+inline constexpr int most_in_flight = 8;
+
 /// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
 template <class Cell, Math math, std::uint64_t shape_code>
 __global__ void __launch_bounds__(RowsShape::threads, 1)
@@ -88,6 +93,10 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   constexpr int sets = count >= 4 ? 1 : count >= 2 ? 2 : 4;
   constexpr bool rounds = math == Math::f16 || math == Math::bf16;  // h, before it is multiplied
   static_assert(gates == shape.gates && shape.pieces <= shape.all_pieces());
+  constexpr int streamed = shape.streamed_pieces();
+  constexpr int in_flight = streamed == 0               ? 1
+                            : streamed < most_in_flight ? streamed
+                                                        : most_in_flight;
 
   RNNBENCH_DYNAMIC_SHARED(memory);
   const GridJob& job = launch.jobs[blockIdx.y];
@@ -97,6 +106,10 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   const int group = lane % groups, share = lane / groups;
   const int first_unit = int(blockIdx.x) * shape.units;
   float4* const shared_weights = reinterpret_cast<float4*>(memory) + thread;
+  // Each thread writes and reads its own.
+  float4* const streamed_weights =
+      reinterpret_cast<float4*>(static_cast<char*>(job.exchange) + shape.words_bytes()) +
+      std::int64_t{blockIdx.x} * streamed * threads + thread;
   float* const hidden_of_warp = memory + shape.at_hidden() + warp * batch * slice;
   float* const partials = memory + shape.at_partials();
   float* const biases = memory + shape.at_biases();
@@ -220,8 +233,12 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     for (int j = 0; j < fours; ++j) {
       const int first = shape.registers_of(j), before = shape.shared_before(j);
 #pragma unroll 4  // loads at once
-      for (int r = first; r < weight_rows; ++r)
+      for (int r = first; r < shape.resident_of(j); ++r)
         shared_weights[(before + r - first) * threads] = piece(j, r);
+#pragma unroll 4
+      for (int r = shape.resident_of(j); r < weight_rows; ++r)
+        streamed_weights[(shape.streamed_before(j) + r - shape.resident_of(j)) * threads] =
+            piece(j, r);
     }
 #pragma unroll
     for (int j = 0; j < fours; ++j)
@@ -259,6 +276,10 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
     const auto place_of_words = [&](int b, int i) {
       return from + (b * shape.width + 32 * each * i) * RowsShape::word_bytes;
     };
+    const auto stream = [&](int n) { return load_weights(streamed_weights + n * threads); };
+    float4 stream_of[in_flight];
+#pragma unroll
+    for (int n = 0; n < in_flight && streamed > 0; ++n) stream_of[n] = stream(n);
     turn_over(step);
     // A look in vain costs a whole way to the L2 and back, so it pays to look a little later.
     while (clock_now() - mark < unsigned(launch.first_look)) {
@@ -323,8 +344,14 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
 #pragma unroll
       for (int r = 0; r < weight_rows; ++r) {
         if (r < shape.registers_of(j)) continue;
-        const float4 w =
-            shared_weights[(shape.shared_before(j) + r - shape.registers_of(j)) * threads];
+        float4 w;
+        if (r < shape.resident_of(j)) {
+          w = shared_weights[(shape.shared_before(j) + r - shape.registers_of(j)) * threads];
+        } else {
+          const int n = shape.streamed_before(j) + r - shape.resident_of(j);
+          w = stream_of[n % in_flight];
+          if (n + in_flight < streamed) stream_of[n % in_flight] = stream(n + in_flight);
+        }
         const float of[4] = {w.x, w.y, w.z, w.w};
 #pragma unroll
         for (int i = 0; i < 4; ++i)
@@ -332,6 +359,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
           for (int b = 0; b < batch; ++b)
             sums[i % sets][b * weight_rows + r] += of[i] * values[b][i];
       }
+      if (streamed > 0) __syncwarp();
     }
 #pragma unroll
     for (int n = sets / 2; n > 0; n /= 2)

@@ -25,7 +25,7 @@ inline GridFunction rows_function(const Problem& p, const Plan& plan) {
   for (const RowsKernel& kernel : rows_kernels_of(math_of(p.dtype)))
     if (kernel.shape == plan.shape)
       return {kernel.function, RowsShape::threads, plan.shape.shared_bytes(),
-              plan.shape.exchange_bytes(), rows_first_look_clocks(plan.shape)};
+              plan.shape.exchange_bytes(int(p.hidden)), rows_first_look_clocks(plan.shape)};
   throw Error("no kernel was compiled for " + plan.config());
 }
 

@@ -1,6 +1,6 @@
 // The cost model of the rows strategy: clocks of FFMA and of shared memory as they follow from the
-// shapes, and two terms fitted to twelve calls on an H200 (1 to 4 rows, H 512 to 2048), of which
-// none is more than a tenth off.
+// shapes, and three terms fitted to 17 calls on an H200 (1 to 4 rows, H 512 to 2560), of which none
+// is more than a tenth off.
 #include "impls/cuda/persistent/rows_plan.hpp"
 
 #include <algorithm>
@@ -15,6 +15,7 @@ constexpr double way_s = 0.585e-6;    // of h to all blocks; sums over lanes and
 constexpr double kb_s = 38.3e-9;      // a KB of h that a block reads
 constexpr double fma_clock = 128;     // of an SM
 constexpr double shared_clock = 128;  // bytes
+constexpr double stream_rate = 45e9;  // bytes a second out of the L2, of each SM when all load
 
 /// Launches of a layer one after another: this is for few rows.
 constexpr int most_turns = 4;
@@ -27,8 +28,12 @@ double weight_bytes(const Problem& p, std::int64_t hidden) {
   return double(gates(p.cell)) * double(hidden * hidden) * 4;  // f32 whatever the storage
 }
 
+/// Streamed weights have to stay in the L2, beside what else goes through it.
+constexpr double most_of_l2 = 0.75;
+
 bool fits(const RowsShape& shape, const Problem& p, std::int64_t hidden, int rows,
           const DeviceInfo& device) {
+  if (double(shape.streamed_bytes(int(hidden))) > most_of_l2 * device.llc_bytes) return false;
   return shape.gates == gates(p.cell) && shape.width >= hidden && shape.rows >= rows &&
          shape.blocks(int(hidden)) <= device.units &&
          double(shape.shared_bytes()) <= shared_bytes(device);
@@ -95,14 +100,15 @@ double rows_step_s(const RowsShape& shape, int hidden, double clock_hz) {
   const double kb = double(shape.rows) * hidden * 4 / 1024;
   const double products = double(shape.gates) * shape.units * shape.width * shape.rows / fma_clock;
   const double weights = double(shape.shared_pieces()) * RowsShape::threads * 16 / shared_clock;
-  return way_s + kb_s * kb + (products + weights) / clock_hz;
+  const double stream_s = double(shape.streamed_pieces()) * RowsShape::threads * 16 / stream_rate;
+  return way_s + kb_s * kb + (products + weights) / clock_hz + stream_s;
 }
 
 std::optional<std::string> rows_refusal(const Problem& p, const DeviceInfo& device) {
   if (device.cc < 80) return "needs compute capability 8.0 or later";
   const std::int64_t most = most_hidden(p, device);
   if (p.hidden > most)
-    return "for few rows of the batch, " + std::to_string(device.units) + " SMs hold " +
+    return "for few rows of the batch, " + std::to_string(device.units) + " SMs and the L2 hold " +
            std::to_string(whole_kb(weight_bytes(p, most))) + " KB of weights in f32, of " +
            std::to_string(most) + " hidden units, not " +
            std::to_string(whole_kb(weight_bytes(p, p.hidden))) + " KB of " +

@@ -23,10 +23,12 @@ struct RowsShape {
   int units;   // of a block: a multiple of four
   int width;   // hidden units that it has room for: a multiple of 512
   int rows;    // of a slice
-  int pieces;  // of four weights that lie in registers, of each thread; others in shared memory
+  int pieces;  // of four weights that lie in registers, of each thread; others in shared memory or,
+               // beyond its room, in device memory: read anew in each step, out of the L2
 
   static constexpr int warps = 8;
   static constexpr int threads = 32 * warps;
+  static constexpr int most_shared_bytes = 227 * 1024;
 
   constexpr bool operator==(const RowsShape&) const = default;
 
@@ -57,14 +59,36 @@ struct RowsShape {
   RNNBENCH_HOST_DEVICE constexpr int items() const { return units * rows; }
 
   RNNBENCH_HOST_DEVICE constexpr int all_pieces() const { return weight_rows() * fours(); }
-  RNNBENCH_HOST_DEVICE constexpr int shared_pieces() const { return all_pieces() - pieces; }
-  /// Of each four of k the last rows' pieces are shared, in as even numbers as can be: so many are
-  /// before a four, and so many of its own lie in registers.
+  RNNBENCH_HOST_DEVICE constexpr int shared_pieces() const {
+    const int others = all_pieces() - pieces, room = shared_room();
+    return others < room ? others : room;
+  }
+  RNNBENCH_HOST_DEVICE constexpr int streamed_pieces() const {
+    return all_pieces() - pieces - shared_pieces();
+  }
+  /// Of each four of k the last rows' pieces are streamed and those before them shared, each in as
+  /// even numbers as can be: so many are before a four, and so many of its own lie in registers.
+  RNNBENCH_HOST_DEVICE constexpr int streamed_before(int four) const {
+    return streamed_pieces() * four / fours();
+  }
+  RNNBENCH_HOST_DEVICE constexpr int resident_of(int four) const {
+    return weight_rows() - (streamed_before(four + 1) - streamed_before(four));
+  }
+  /// The four of k of streamed piece `n`, and its row.
+  RNNBENCH_HOST_DEVICE constexpr int four_of_streamed(int n) const {
+    int four = 0;
+    while (streamed_before(four + 1) <= n) ++four;
+    return four;
+  }
+  RNNBENCH_HOST_DEVICE constexpr int row_of_streamed(int n) const {
+    const int four = four_of_streamed(n);
+    return resident_of(four) + n - streamed_before(four);
+  }
   RNNBENCH_HOST_DEVICE constexpr int shared_before(int four) const {
     return shared_pieces() * four / fours();
   }
   RNNBENCH_HOST_DEVICE constexpr int registers_of(int four) const {
-    return weight_rows() - (shared_before(four + 1) - shared_before(four));
+    return resident_of(four) - (shared_before(four + 1) - shared_before(four));
   }
 
   // The block's shared memory, in floats from its start: weights; h as products read it, of each
@@ -81,9 +105,14 @@ struct RowsShape {
   RNNBENCH_HOST_DEVICE constexpr int floats_after_places() const {
     return (gates + 1) * units + 2 * warps + 4;
   }
+  /// Pieces of each thread that shared memory has room for, beside the rest but places.
+  RNNBENCH_HOST_DEVICE constexpr int shared_room() const {
+    const int rest = rows * width + 2 * partial_floats() + place_bytes / 4 + floats_after_places();
+    return (most_shared_bytes / 4 - rest) / (4 * threads);
+  }
   RNNBENCH_HOST_DEVICE constexpr bool keeps_places() const {
     return 4 * (at_places() + place_bytes / 4 + place_floats() + floats_after_places()) <=
-           227 * 1024;
+           most_shared_bytes;
   }
   RNNBENCH_HOST_DEVICE constexpr int at_biases() const {
     return at_places() + place_bytes / 4 + (keeps_places() ? place_floats() : 0);
@@ -97,17 +126,23 @@ struct RowsShape {
   /// Blocks of a group.
   constexpr int blocks(int hidden) const { return (hidden + units - 1) / units; }
 
-  // The exchange memory of a group: a count of publications, then two buffers of words of h, each
-  // [rows, width].
+  // The exchange memory of a group: a count of publications, two buffers of words of h, each
+  // [rows, width], and streamed weights [blocks, pieces, threads].
   static constexpr int header_bytes = 128, word_bytes = 4;
   RNNBENCH_HOST_DEVICE constexpr int buffer_bytes() const { return rows * width * word_bytes; }
-  constexpr std::size_t exchange_bytes() const {
-    return header_bytes + 2 * std::size_t(buffer_bytes());
+  RNNBENCH_HOST_DEVICE constexpr int words_bytes() const {
+    return header_bytes + 2 * buffer_bytes();
+  }
+  constexpr std::size_t streamed_bytes(int hidden) const {
+    return std::size_t(blocks(hidden)) * std::size_t(streamed_pieces()) * threads * 16;
+  }
+  constexpr std::size_t exchange_bytes(int hidden) const {
+    return std::size_t(words_bytes()) + streamed_bytes(hidden);
   }
 };
 
-// Of a number of gates the narrowest come first, and of one width the fewest rows. None spills, on
-// compute capability 8.0 to 12.0. Shared memory holds what registers do not, up to 227 KB of it.
+// Of a number of gates the narrowest come first, and of one width the fewest rows. None spills on
+// compute capability 8.0 to 9.0. Shared memory holds what registers do not, up to 227 KB of it.
 // clang-format off
 inline constexpr std::array rows_shapes{
     RowsShape{1,  8,  512, 1,  4}, RowsShape{1,  8,  512, 2,  4}, RowsShape{1,  8,  512, 4,  4},
@@ -121,13 +156,18 @@ inline constexpr std::array rows_shapes{
     RowsShape{4,  8, 1024, 1, 32}, RowsShape{4,  8, 1024, 2, 32}, RowsShape{4,  8, 1024, 4, 32},
     RowsShape{4, 12, 1536, 1, 42}, RowsShape{4, 12, 1536, 2, 38}, RowsShape{4, 12, 1536, 4, 29},
     RowsShape{3, 16, 2048, 2, 45},  // which spills where formats have 16 bits
+    // Too many weights for the chip; with 16 bits the grid kernel holds them, or more of them.
+    RowsShape{3, 20, 2560, 1, 27}, RowsShape{3, 20, 2560, 2, 25},
+    RowsShape{4, 16, 2048, 1, 36}, RowsShape{4, 16, 2048, 2, 34}, RowsShape{4, 16, 2048, 4, 20},
 };
 // clang-format on
+inline constexpr std::size_t rows_shapes_for_f32 = 6;  // alone: the last ones
 
 /// Those that a format has kernels of.
 constexpr std::span<const RowsShape> rows_shapes_of(Math math) {
   const std::span<const RowsShape> all = rows_shapes;
-  return math == Math::f16 || math == Math::bf16 ? all.first(all.size() - 1) : all;
+  return math == Math::f16 || math == Math::bf16 ? all.first(all.size() - rows_shapes_for_f32)
+                                                 : all;
 }
 
 }  // namespace rnnbench::persistent
