@@ -57,7 +57,10 @@ TEST_F(GpuPersistent, TheGridAgreesWhereItFillsTheChip) {
                            "lstm_b2_t4_i64_h1536_l1_f32",      "lstm_b4_t4_i64_h1024_l2_f32",
                            "rnn_tanh_b3_t9_i8_h2047_l1_f32",   "gru-bi_b2_t5_i64_h512_l1_f16",
                            "gru-bi_b1_t5_i64_h1024_l2_bf16",   "lstm_b33_t3_i16_h2047_l1_f16",
-                           "lstm_b33_t2_i16_h1537_l1_bf16"}) {
+                           "lstm_b33_t2_i16_h1537_l1_bf16",    "lstm_b1_t5_i64_h2048_l1_f32",
+                           "lstm_b3_t4_i16_h1999_l1_tf32",     "gru_b1_t5_i64_h2560_l1_f32",
+                           "gru_b2_t4_i16_h2501_l1_tf32",      "rnn_relu_b16_t4_i64_h2560_l1_f32",
+                           "rnn_relu_b21_t3_i16_h2300_l1_tf32"}) {
     const Problem p = parse_id(text);
     for (const auto& plan : persistent::plans(p, info)) {
       SCOPED_TRACE(plan.config());
@@ -92,7 +95,8 @@ TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
                            "gru-bi_b9_t20_i33_h200_l2_f32", "gru-bi_b150_t30_i16_h120_l1_f32",
                            "gru_b20_t30_i33_h300_l2_f32", "lstm-bi_b37_t20_i33_h400_l2_f16",
                            "gru_b64_t20_i64_h1024_l1_bf16", "gru_b1_t33_i64_h1024_l2_f32",
-                           "lstm-bi_b3_t7_i16_h512_l2_f32", "gru_b2_t20_i64_h2048_l1_f32"}) {
+                           "lstm-bi_b3_t7_i16_h512_l2_f32", "gru_b2_t20_i64_h2048_l1_f32",
+                           "lstm_b2_t20_i64_h2048_l2_f32"}) {
     const Problem p = with_all_outputs(parse_id(text));
     for (const Options& options : ways(p)) {
       SCOPED_TRACE(std::string(text) + " " + options.more.at("config"));
@@ -123,7 +127,8 @@ TEST_F(GpuPersistent, ProductsOfPartsAreAsGoodAsF32) {
                            "gru-bi_b10_t100_i128_h256_l2_f32", "gru_b128_t256_i128_h128_l1_f32",
                            "gru_b10_t100_i64_h512_l1_f32", "lstm_b9_t50_i64_h700_l1_f32",
                            "rnn_tanh_b16_t50_i64_h1024_l1_f32", "gru_b1_t100_i64_h1024_l1_f32",
-                           "lstm_b2_t50_i64_h1024_l1_f32"}) {
+                           "lstm_b2_t50_i64_h1024_l1_f32", "lstm_b1_t25_i64_h2048_l1_f32",
+                           "rnn_tanh_b16_t25_i64_h2560_l1_f32"}) {
     const Problem p = with_all_outputs(parse_id(text));
     const auto inputs = random_inputs(p, random);
     const Reference want = reference(p, inputs);
@@ -167,7 +172,10 @@ constexpr const char* odd_shapes[] = {"gru_b3_t4_i5_h7_l1_f32",
                                       "gru_b3_t5_i9_h210_l9_f16_stateful",
                                       "lstm_b16_t5_i9_h250_l6_f32_stateful",
                                       "rnn_relu_b27_t3_i9_h2100_l1_f16",
-                                      "lstm_b70_t3_i9_h333_l1_f16"};
+                                      "lstm_b70_t3_i9_h333_l1_f16",
+                                      "lstm_b3_t3_i9_h1601_l1_f32_stateful",
+                                      "gru_b2_t3_i9_h2051_l1_tf32",
+                                      "rnn_relu_b13_t3_i9_h2101_l1_f32"};
 
 class GpuPersistentOddShape : public GpuPersistent,
                               public testing::WithParamInterface<const char*> {};

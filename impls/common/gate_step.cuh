@@ -45,8 +45,9 @@ __global__ void gate_step_kernel(GateStep<T> s) {
   const std::int64_t bias = std::int64_t{part} * CellT::gates * s.hidden;
   const std::int64_t state = std::int64_t{part} * s.batch * s.hidden + index;
   // Everything is loaded before anything is used: the latency of one load, not of one a gate. What
-  // is not of the products just before this is loaded even before they are done, where this may be
-  // launched by then: they began when the step before had written its states.
+  // is not of the products just before this is loaded before they are done, where this is launched
+  // by then. Their own launch overlaps nothing: when they began, states, input products and copies
+  // were there.
   const bool early = part < s.bottom || s.inputs_are_early;
   float x[CellT::gates], a[CellT::gates], b_x[CellT::gates], b_a[CellT::gates];
 #pragma unroll

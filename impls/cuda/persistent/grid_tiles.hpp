@@ -193,10 +193,10 @@ inline std::span<const GridTile> grid_tiles(Math math, int gates) {
     if (gates == 3) return halves_tiles_3;
     return halves_tiles_4;
   }
-  if (gates == 1 && math == Math::f32) return f32_tiles_1;
-  if (gates == 1) return tf32_tiles_1;
-  if (gates == 3) return math == Math::f32 ? f32_tiles_3 : tf32_tiles_3;
-  return math == Math::f32 ? f32_tiles_4 : tf32_tiles_4;
+  const bool f32 = math == Math::f32;
+  if (gates == 1) return f32 ? f32_tiles_1 : tf32_tiles_1;
+  if (gates == 3) return f32 ? f32_tiles_3 : tf32_tiles_3;
+  return f32 ? f32_tiles_4 : tf32_tiles_4;
 }
 
 }  // namespace rnnbench::persistent

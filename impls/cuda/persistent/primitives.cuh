@@ -192,8 +192,8 @@ __device__ __forceinline__ void load_words_where(Words<4>& words, const void* fr
       : "=&r"(words.word[0]), "=&r"(words.word[1]), "=&r"(words.word[2]), "=&r"(words.word[3])
       : "l"(from), "r"(unsigned(wanted)));
 }
-/// Four weights that this thread has written and reads once in each step: not kept in the first
-/// cache. Stays where it stands: not moved out of a loop for being always the same.
+/// Four weights that this thread has written, before a barrier of its warp at least, and reads once
+/// in each step: not kept in the first cache, nor in registers for being always the same.
 __device__ __forceinline__ float4 load_weights(const float4* from) {
   float4 four;
   asm volatile("ld.global.L1::no_allocate.v4.f32 {%0, %1, %2, %3}, [%4];"

@@ -18,9 +18,9 @@
 // part in every publication, also those of rows that this launch does not have. (Nor can it be n -
 // 4: a lane has seen n - 2 at the same place before, or it is of an earlier launch.)
 //
-// What bounds it: the way of h through the L2 to everybody, more than half of a step of a GRU of
-// 1024 units as it is predicted; then FFMA, or weights out of shared memory where that has half of
-// them (out of the L2, where it has some, before all else); then the chain from the last word's
+// What bounds it: weights out of the L2, where some are there; the way of h through the L2 to
+// everybody, more than half of a step of a GRU of 1024 units as it is predicted; then FFMA, or
+// weights out of shared memory where that has half of them; then the chain from the last word's
 // coming to the next one's leaving. Teaches: how few instructions that chain can be.
 //
 // Why no word is overwritten too early: a thread publishes h of step s after the barrier that
@@ -36,7 +36,7 @@
 // and advanced by a thread that has passed the barrier of the last step: every block of the group
 // has published h_0 by then, so all have read it. h_0 goes the same way as the others, because h_n
 // may be written to where it lies.
-// The exchange memory belongs to one shape, and to one launch at a time.
+// The exchange memory belongs to one shape and hidden size, and to one launch at a time.
 #pragma once
 
 #include "impls/common/jitter.cuh"
@@ -249,6 +249,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
         weights[j][r][0] = four.x, weights[j][r][1] = four.y;
         weights[j][r][2] = four.z, weights[j][r][3] = four.w;
       }
+    if (streamed > 0) __syncwarp();
   }
 
   // Which sums this lane is left with: of row r of the batch, unit i and gate g of the lane,
@@ -359,7 +360,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
           for (int b = 0; b < batch; ++b)
             sums[i % sets][b * weight_rows + r] += of[i] * values[b][i];
       }
-      if (streamed > 0) __syncwarp();
+      if (streamed > 0) __syncwarp();  // or later fours' loads are done early, and registers spill
     }
 #pragma unroll
     for (int n = sets / 2; n > 0; n /= 2)

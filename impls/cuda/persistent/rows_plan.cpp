@@ -33,10 +33,10 @@ constexpr double most_of_l2 = 0.75;
 
 bool fits(const RowsShape& shape, const Problem& p, std::int64_t hidden, int rows,
           const DeviceInfo& device) {
-  if (double(shape.streamed_bytes(int(hidden))) > most_of_l2 * device.llc_bytes) return false;
   return shape.gates == gates(p.cell) && shape.width >= hidden && shape.rows >= rows &&
          shape.blocks(int(hidden)) <= device.units &&
-         double(shape.shared_bytes()) <= shared_bytes(device);
+         double(shape.shared_bytes()) <= shared_bytes(device) &&
+         double(shape.streamed_bytes(int(hidden))) <= most_of_l2 * device.llc_bytes;
 }
 
 /// The narrowest and of these the one for the fewest rows; null where none holds them.
@@ -63,6 +63,14 @@ std::int64_t most_hidden(const Problem& p, const DeviceInfo& device) {
   return most;
 }
 
+/// Whether the shapes that have room for so many hidden units stream some of their weights.
+bool any_streams(const Problem& p, std::int64_t hidden, const DeviceInfo& device) {
+  const auto shapes = rows_shapes_of(math_of(p.dtype));
+  return std::any_of(shapes.begin(), shapes.end(), [&](const RowsShape& shape) {
+    return shape.streamed_pieces() > 0 && fits(shape, p, hidden, 1, device);
+  });
+}
+
 /// Of a slice.
 int most_rows_held(const Problem& p, const DeviceInfo& device) {
   int most = 0;
@@ -79,6 +87,8 @@ std::optional<Plan> shaped(int units, int slices, const Problem& p, const Device
   Plan plan{.form = Form::rows, .slices = slices, .rows = rows, .shape = *shape};
   plan.blocks = shape->blocks(int(p.hidden));
   plan.at_once = std::min({most_grid_groups, device.units / plan.blocks, plan.groups(p)});
+  if (const double bytes = double(shape->streamed_bytes(int(p.hidden))); bytes > 0)
+    plan.at_once = std::min(plan.at_once, int(most_of_l2 * device.llc_bytes / bytes));
   if (plan.turns(p) > most_turns) return std::nullopt;
   plan.step_s = rows_step_s(*shape, int(p.hidden), clock_of(device));
   plan.total_s = p.layers * plan.turns(p) * (double(p.seq) * plan.step_s + grid_launch_s) +
@@ -108,7 +118,8 @@ std::optional<std::string> rows_refusal(const Problem& p, const DeviceInfo& devi
   if (device.cc < 80) return "needs compute capability 8.0 or later";
   const std::int64_t most = most_hidden(p, device);
   if (p.hidden > most)
-    return "for few rows of the batch, " + std::to_string(device.units) + " SMs and the L2 hold " +
+    return "for few rows of the batch, " + std::to_string(device.units) + " SMs" +
+           (any_streams(p, most, device) ? " and the L2" : "") + " hold " +
            std::to_string(whole_kb(weight_bytes(p, most))) + " KB of weights in f32, of " +
            std::to_string(most) + " hidden units, not " +
            std::to_string(whole_kb(weight_bytes(p, p.hidden))) + " KB of " +

@@ -74,16 +74,6 @@ struct RowsShape {
   RNNBENCH_HOST_DEVICE constexpr int resident_of(int four) const {
     return weight_rows() - (streamed_before(four + 1) - streamed_before(four));
   }
-  /// The four of k of streamed piece `n`, and its row.
-  RNNBENCH_HOST_DEVICE constexpr int four_of_streamed(int n) const {
-    int four = 0;
-    while (streamed_before(four + 1) <= n) ++four;
-    return four;
-  }
-  RNNBENCH_HOST_DEVICE constexpr int row_of_streamed(int n) const {
-    const int four = four_of_streamed(n);
-    return resident_of(four) + n - streamed_before(four);
-  }
   RNNBENCH_HOST_DEVICE constexpr int shared_before(int four) const {
     return shared_pieces() * four / fours();
   }
@@ -156,7 +146,7 @@ inline constexpr std::array rows_shapes{
     RowsShape{4,  8, 1024, 1, 32}, RowsShape{4,  8, 1024, 2, 32}, RowsShape{4,  8, 1024, 4, 32},
     RowsShape{4, 12, 1536, 1, 42}, RowsShape{4, 12, 1536, 2, 38}, RowsShape{4, 12, 1536, 4, 29},
     RowsShape{3, 16, 2048, 2, 45},  // which spills where formats have 16 bits
-    // Too many weights for the chip; with 16 bits the grid kernel holds them, or more of them.
+    // Too many weights for the chip.
     RowsShape{3, 20, 2560, 1, 27}, RowsShape{3, 20, 2560, 2, 25},
     RowsShape{4, 16, 2048, 1, 36}, RowsShape{4, 16, 2048, 2, 34}, RowsShape{4, 16, 2048, 4, 20},
 };
