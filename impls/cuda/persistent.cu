@@ -3,8 +3,8 @@
 // (persistent/solo.cuh); up to 256 h goes from block to block of a cluster through distributed
 // shared memory (persistent/cluster.cuh, and of stacked layers wavefront.cuh); wider layers, and
 // any other, lie on all SMs, and h goes through the L2 (persistent/grid.cuh, and rows.cuh where
-// there are few rows, which may read some weights out of the L2 too). persistent/plan.cpp says what is chosen when, by the models there and in
-// persistent/{grid,rows,solo}_plan.cpp.
+// there are few rows, which may read some weights out of the L2 too). persistent/plan.cpp says what
+// is chosen when, by the models there and in persistent/{grid,rows,solo}_plan.cpp.
 //
 // What bounds it: the chain of one step after another, each a product of tenths of a microsecond
 // and a hand-over of h; with many rows the tensor cores. f32 is made on the f32 units for few rows,

@@ -43,6 +43,15 @@ constexpr int resident_blocks(std::uint64_t tile_code) {
 #endif
 }
 
+/// Of h, for each lane, on its way at once; before CC 9.0, where more than eight spill, four.
+RNNBENCH_HOST_DEVICE constexpr int words_under_way(const GridTile& tile) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+  return tile.words_in_flight() > 8 ? 4 : tile.words_in_flight();
+#else
+  return tile.words_in_flight();
+#endif
+}
+
 /// Grid: blocks of a group, groups. Launch cooperatively: all blocks wait on each other.
 template <class Cell, Math math, std::uint64_t tile_code>
 __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
@@ -53,7 +62,7 @@ __global__ void __launch_bounds__(GridTile::threads, resident_blocks(tile_code))
   constexpr int word_units = 16 / sizeof(T), slot_units = 4 * word_units;
   constexpr int batch = tile.rows();
   constexpr int chunk = tile.chunk(gates, math);
-  constexpr int slots_in_flight = tile.words_in_flight() / chunk;
+  constexpr int slots_in_flight = words_under_way(tile) / chunk;
   // Slots that are looked at together: all, or those of two halves by turns.
   constexpr int together = tile.slots() <= slots_in_flight ? tile.slots()
                            : slots_in_flight > 1           ? slots_in_flight / 2
