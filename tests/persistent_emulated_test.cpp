@@ -221,6 +221,14 @@ TEST_F(PersistentEmulatedKernel, RowsOfEveryShapeAgree) {
         what.steps = 2;
         check(what, {{emulator::all_kinds[n++ % 6], n}});
       }
+  // Weights as they are stored, in 16 bits, read by eight and one by one.
+  for (const Math math : {Math::f16, Math::bf16})
+    for (const int units : {20, 24})
+      for (const int rows : {1, 2, 3}) {
+        Case what{.cell = Cell::gru, .math = math, .form = Form::rows, .rows = rows};
+        what.units = units, what.hidden = std::array{389, 392, 396}[n % 3], what.steps = 2;
+        check(what, {{emulator::all_kinds[n++ % 6], n}});
+      }
 }
 
 /// Every tile, of two of one name the first, with slots of K that warps share out unevenly, whole

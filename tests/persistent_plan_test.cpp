@@ -133,8 +133,8 @@ TEST(PersistentPlan, EveryRowsPlanHoldsItsProblem) {
   const DeviceInfo device = h200();
   for (const char* cell : {"rnn_relu", "gru", "gru-bi", "lstm"})
     for (const char* dtype : {"_f32", "_tf32", "_f16", "_bf16"})
-      for (const int hidden :
-           {1, 17, 257, 512, 513, 1000, 1024, 1100, 1536, 1537, 2044, 2048, 2049, 2560, 2564})
+      for (const int hidden : {1, 17, 257, 512, 513, 1000, 1024, 1100, 1536, 1537, 2044, 2048, 2049,
+                               2560, 2564, 2817, 3072, 3073})
         for (const int batch : {1, 2, 3, 4, 5, 9, 40}) {
           const auto id = std::string(cell) + "_b" + std::to_string(batch) + "_t9_i5_h" +
                           std::to_string(hidden) + "_l2" + dtype;
@@ -142,10 +142,10 @@ TEST(PersistentPlan, EveryRowsPlanHoldsItsProblem) {
           const auto all = rows_plans(p, device);
           EXPECT_EQ(all.empty(), rows_refusal(p, device).has_value()) << id;
           if (batch * p.directions <= 4) {
-            const bool streams = bytes_per_element(p.dtype) == 4;
-            const int widest = gates(p.cell) == 4              ? (streams ? 2048 : 1536)
-                               : gates(p.cell) == 3 && streams ? 2560
-                                                               : 2048;
+            const bool wide = bytes_per_element(p.dtype) == 4;
+            const int widest = gates(p.cell) == 4   ? (wide ? 2048 : 1536)
+                               : gates(p.cell) == 3 ? (wide ? 2560 : 3072)
+                                                    : 2048;
             EXPECT_EQ(!all.empty(), hidden <= widest) << id;
           }
           for (const Plan& plan : all) {
@@ -177,30 +177,32 @@ TEST(PersistentPlan, RowsShapesCoverTheirUnits) {
     SCOPED_TRACE(std::to_string(shape.gates) + " gates, " + std::to_string(shape.units) +
                  " units, width " + std::to_string(shape.width));
     EXPECT_EQ(RowsShape::from_code(shape.code()), shape);
-    EXPECT_EQ(shape.all_pieces() * 4 * RowsShape::threads, shape.gates * shape.units * shape.width);
+    EXPECT_EQ(shape.all_pieces() * shape.piece * RowsShape::threads,
+              shape.gates * shape.units * shape.width);
     EXPECT_EQ(shape.groups() * shape.lanes(), 32);
     EXPECT_EQ(shape.units % shape.groups(), 0);
     EXPECT_EQ(shape.slice() % 64, 0);
-    EXPECT_EQ(shape.slice() % (4 * shape.lanes()), 0);
+    EXPECT_EQ(shape.slice() % (shape.piece * shape.lanes()), 0);
     EXPECT_LE(shape.items(), RowsShape::threads);
     EXPECT_LE(double(shape.shared_bytes()), shared_bytes);
     EXPECT_EQ(shape.at_waits() % 2, 0);
     EXPECT_EQ(shape.at_partials() % 4, 0);
     EXPECT_EQ(shape.exchange_bytes(shape.width) % 128, 0U);
     int in_registers = 0, streamed = 0;
-    for (int four = 0; four < shape.fours(); ++four) {
-      EXPECT_GE(shape.registers_of(four), 0);
-      EXPECT_GE(shape.resident_of(four), shape.registers_of(four));
-      in_registers += shape.registers_of(four);
-      EXPECT_EQ(streamed, shape.streamed_before(four));
-      streamed += shape.weight_rows() - shape.resident_of(four);
+    for (int chunk = 0; chunk < shape.chunks(); ++chunk) {
+      EXPECT_GE(shape.registers_of(chunk), 0);
+      EXPECT_GE(shape.resident_of(chunk), shape.registers_of(chunk));
+      in_registers += shape.registers_of(chunk);
+      EXPECT_EQ(streamed, shape.streamed_before(chunk));
+      streamed += shape.weight_rows() - shape.resident_of(chunk);
     }
     EXPECT_EQ(in_registers, shape.pieces);
     EXPECT_EQ(streamed, shape.streamed_pieces());
     EXPECT_EQ(in_registers + shape.shared_pieces() + streamed, shape.all_pieces());
     for (const RowsShape& other : rows_shapes)
       EXPECT_TRUE(&shape == &other || shape.gates != other.gates || shape.units != other.units ||
-                  shape.width != other.width || shape.rows != other.rows);
+                  shape.width != other.width || shape.rows != other.rows ||
+                  shape.piece != other.piece);
   }
 }
 
@@ -218,6 +220,7 @@ TEST(PersistentPlan, FewRowsAreNotPaddedToEight) {
   EXPECT_EQ(best("gru_b2_t256_i2048_h2048_l1_f32"), "rows-u16-r2-s1");
   EXPECT_EQ(best("lstm_b1_t25_i2048_h2048_l1_tf32"), "rows-u16-r1-s1");
   EXPECT_EQ(best("gru_b2_t375_i2560_h2560_l1_f32"), "rows-u20-r2-s1");
+  EXPECT_EQ(best("gru_b4_t187_i2816_h2816_l1_f16"), "rows-u24-r4-s1");
   EXPECT_EQ(plans(parse_id("gru_b16_t256_i1024_h1024_l1_f32"), device).front().form, Form::grid);
   EXPECT_EQ(plans(parse_id("gru_b1_t256_i256_h256_l1_f32"), device).front().form, Form::hoisted);
   EXPECT_EQ(plans(parse_id("gru-bi_b1_t256_i512_h512_l1_f32"), device)

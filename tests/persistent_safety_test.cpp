@@ -41,7 +41,9 @@ constexpr Case repeated[] = {{"gru_b128_t16_i16_h128_l1_f32", Form::solo},
                              {"lstm-bi_b37_t8_i33_h400_l2_f16", Form::grid},
                              {"gru_b64_t8_i64_h1024_l1_f16", Form::grid},
                              {"gru_b1_t24_i16_h1024_l1_f32", Form::rows},
-                             {"lstm-bi_b3_t16_i16_h513_l2_f32", Form::rows}};
+                             {"lstm-bi_b3_t16_i16_h513_l2_f32", Form::rows},
+                             {"lstm_b2_t16_i16_h2048_l1_f32", Form::rows},
+                             {"gru_b4_t16_i16_h2816_l1_f16", Form::rows}};
 
 /// Pairs that one GPU may have at once; of the second and third one there is room for half.
 constexpr Case together[][2] = {
@@ -93,7 +95,7 @@ TEST(PersistentSafety, EveryCaseHasItsFormOnTheGpuItIsFor) {
     for (const auto& plan : persistent::plans(p, h200()))
       if (plan.form == what.form)
         return what.form == Form::grid ? plan.blocks * std::min(plan.at_once, plan.groups(p))
-                                       : plan.cluster * plan.slices * p.layers;
+                                       : plan.cluster * plan.slices * plan.layers;
     return 0;
   };
   for (const auto& pair : together)

@@ -47,20 +47,22 @@ TEST_F(GpuPersistent, EveryTileOfTheGridAgreesWithTheReference) {
 /// What the grid is for, a few steps of it.
 TEST_F(GpuPersistent, TheGridAgreesWhereItFillsTheChip) {
   std::mt19937 random(27);
-  for (const char* text : {"gru_b1_t5_i64_h1024_l1_f16",       "gru_b1_t5_i64_h1024_l1_f32",
-                           "lstm_b16_t4_i64_h1024_l1_f16",     "lstm_b16_t4_i64_h1024_l1_f32",
-                           "gru_b16_t4_i64_h1024_l2_tf32",     "gru_b64_t3_i64_h1024_l1_bf16",
-                           "lstm_b64_t4_i64_h512_l1_f16",      "gru_b32_t3_i64_h2048_l1_f16",
-                           "gru-bi_b70_t3_i16_h1000_l1_tf32",  "lstm_b100_t2_i16_h1500_l1_bf16",
-                           "rnn_relu_b40_t4_i64_h2000_l1_f32", "gru_b1_t5_i64_h2048_l1_f32",
-                           "gru_b3_t5_i64_h2048_l1_f32",       "gru_b4_t5_i64_h1536_l1_f32",
-                           "lstm_b2_t4_i64_h1536_l1_f32",      "lstm_b4_t4_i64_h1024_l2_f32",
-                           "rnn_tanh_b3_t9_i8_h2047_l1_f32",   "gru-bi_b2_t5_i64_h512_l1_f16",
-                           "gru-bi_b1_t5_i64_h1024_l2_bf16",   "lstm_b33_t3_i16_h2047_l1_f16",
-                           "lstm_b33_t2_i16_h1537_l1_bf16",    "lstm_b1_t5_i64_h2048_l1_f32",
-                           "lstm_b3_t4_i16_h1999_l1_tf32",     "gru_b1_t5_i64_h2560_l1_f32",
-                           "gru_b2_t4_i16_h2501_l1_tf32",      "rnn_relu_b16_t4_i64_h2560_l1_f32",
-                           "rnn_relu_b21_t3_i16_h2300_l1_tf32"}) {
+  for (const char* text : {"gru_b1_t5_i64_h1024_l1_f16",        "gru_b1_t5_i64_h1024_l1_f32",
+                           "lstm_b16_t4_i64_h1024_l1_f16",      "lstm_b16_t4_i64_h1024_l1_f32",
+                           "gru_b16_t4_i64_h1024_l2_tf32",      "gru_b64_t3_i64_h1024_l1_bf16",
+                           "lstm_b64_t4_i64_h512_l1_f16",       "gru_b32_t3_i64_h2048_l1_f16",
+                           "gru-bi_b70_t3_i16_h1000_l1_tf32",   "lstm_b100_t2_i16_h1500_l1_bf16",
+                           "rnn_relu_b40_t4_i64_h2000_l1_f32",  "gru_b1_t5_i64_h2048_l1_f32",
+                           "gru_b3_t5_i64_h2048_l1_f32",        "gru_b4_t5_i64_h1536_l1_f32",
+                           "lstm_b2_t4_i64_h1536_l1_f32",       "lstm_b4_t4_i64_h1024_l2_f32",
+                           "rnn_tanh_b3_t9_i8_h2047_l1_f32",    "gru-bi_b2_t5_i64_h512_l1_f16",
+                           "gru-bi_b1_t5_i64_h1024_l2_bf16",    "lstm_b33_t3_i16_h2047_l1_f16",
+                           "lstm_b33_t2_i16_h1537_l1_bf16",     "lstm_b1_t5_i64_h2048_l1_f32",
+                           "lstm_b3_t4_i16_h1999_l1_tf32",      "gru_b1_t5_i64_h2560_l1_f32",
+                           "gru_b2_t4_i16_h2501_l1_tf32",       "rnn_relu_b16_t4_i64_h2560_l1_f32",
+                           "rnn_relu_b21_t3_i16_h2300_l1_tf32", "gru_b1_t5_i64_h2560_l1_f16",
+                           "gru_b3_t4_i16_h2500_l1_bf16",       "gru_b4_t3_i64_h2816_l1_f16",
+                           "gru_b2_t4_i16_h3071_l1_bf16",       "gru_b1_t4_i16_h2821_l1_f16"}) {
     const Problem p = parse_id(text);
     for (const auto& plan : persistent::plans(p, info)) {
       SCOPED_TRACE(plan.config());
@@ -96,7 +98,7 @@ TEST_F(GpuPersistent, RepeatsAreBitwiseEqual) {
                            "gru_b20_t30_i33_h300_l2_f32", "lstm-bi_b37_t20_i33_h400_l2_f16",
                            "gru_b64_t20_i64_h1024_l1_bf16", "gru_b1_t33_i64_h1024_l2_f32",
                            "lstm-bi_b3_t7_i16_h512_l2_f32", "gru_b2_t20_i64_h2048_l1_f32",
-                           "lstm_b2_t20_i64_h2048_l2_f32"}) {
+                           "lstm_b2_t20_i64_h2048_l2_f32", "gru_b4_t20_i64_h2816_l1_f16"}) {
     const Problem p = with_all_outputs(parse_id(text));
     for (const Options& options : ways(p)) {
       SCOPED_TRACE(std::string(text) + " " + options.more.at("config"));
@@ -175,7 +177,8 @@ constexpr const char* odd_shapes[] = {"gru_b3_t4_i5_h7_l1_f32",
                                       "lstm_b70_t3_i9_h333_l1_f16",
                                       "lstm_b3_t3_i9_h1601_l1_f32_stateful",
                                       "gru_b2_t3_i9_h2051_l1_tf32",
-                                      "rnn_relu_b13_t3_i9_h2101_l1_f32"};
+                                      "rnn_relu_b13_t3_i9_h2101_l1_f32",
+                                      "gru_b3_t3_i9_h2563_l1_f16"};
 
 class GpuPersistentOddShape : public GpuPersistent,
                               public testing::WithParamInterface<const char*> {};

@@ -7,6 +7,7 @@
 // from the copy. cublasLt has more algorithms for the same product than cuBLAS ever picks.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <map>
@@ -83,20 +84,27 @@ class PackedProduct {
       : dtype_(dtype), shape_(s), tries_(tries), bias_(bias), weights_(std::move(weights)) {
     std::size_t available = 0, total = 0;
     RNNBENCH_CUDA(cudaMemGetInfo(&available, &total));
-    const bool fits = tries != plain && available / 2 >= weights_.bytes();  // else W stays
-    const Key key = key_of(a, c, fits);
+    fits_ = tries != plain && available / 2 >= weights_.bytes();  // else W stays
+    const Key key = key_of(a, c, fits_);
     const auto known = choices().find(key);
     if (known != choices().end())
       chosen_ = known->second;
     else
       try_form(lane, WeightForm::given, a, weights_, c);
-    if (fits && (known == choices().end() || chosen_.form == WeightForm::transposed)) {
+    if (fits_ && (known == choices().end() || chosen_.form == WeightForm::transposed)) {
       DeviceArray<T> transposed = transposed_copy(weights_, s.n, s.k, lane.stream());
       if (known == choices().end()) try_form(lane, WeightForm::transposed, a, transposed, c);
       if (chosen_.form == WeightForm::transposed) weights_ = std::move(transposed);
     }
     choices().emplace(key, chosen_);
-    if (chosen_.rank > 0) lt_ = std::make_unique<CublasLtProduct>(lt_product(chosen_.form));
+    // W is kept in one form.
+    std::erase_if(contenders_, [&](const Way& way) {
+      return way.form != chosen_.form || way.seconds > nearly * chosen_.seconds;
+    });
+    std::stable_sort(contenders_.begin(), contenders_.end(),
+                     [](const Way& x, const Way& y) { return x.seconds < y.seconds; });
+    if (contenders_.size() > most_contenders) contenders_.resize(most_contenders);
+    take(chosen_);
   }
 
   /// The product, or batch of products, that begins with the W of `place`.
@@ -104,6 +112,23 @@ class PackedProduct {
     cublas_check(
         start(lane, chosen_, lt_.get(), a, weights_.get() + place * shape_.n * shape_.k, c),
         "cublasLtMatmul", __FILE__, __LINE__);
+  }
+
+  /// Tries those that were nearly as fast in a row of them once more, where they are used:
+  /// `seconds_in_use()` is what a call takes with this product as it is. For make.
+  template <class SecondsInUse>
+  void settle(const T* a, const Out* c, const SecondsInUse& seconds_in_use) {
+    if (contenders_.size() < 2) return;  // or it was settled before
+    double least = std::numeric_limits<double>::infinity();
+    Way best = chosen_;
+    for (const Way& way : contenders_) {
+      take(way);
+      const double seconds = seconds_in_use();
+      if (seconds < 0.99 * least) least = seconds, best = way;
+    }
+    take(best);
+    contenders_.clear();
+    choices()[key_of(a, c, fits_)] = chosen_;
   }
 
   /// Of one launch, in a row of them.
@@ -124,6 +149,14 @@ class PackedProduct {
     CublasLtAlgorithm algorithm{};
     double seconds = std::numeric_limits<double>::infinity();
   };
+
+  static constexpr double nearly = 1.15;  // times as long as the fastest
+  static constexpr std::size_t most_contenders = 4;
+
+  void take(const Way& way) {
+    chosen_ = way;
+    lt_ = way.rank > 0 ? std::make_unique<CublasLtProduct>(lt_product(way.form)) : nullptr;
+  }
 
   /// What this process chose before: trying takes a fraction of a second, and instances of one
   /// problem that are timed together should not differ.
@@ -216,6 +249,7 @@ class PackedProduct {
       return;
     }
     if (way.seconds <= 0.99 * chosen_.seconds) chosen_ = way;
+    contenders_.push_back(way);
   }
 
   Dtype dtype_;
@@ -223,7 +257,9 @@ class PackedProduct {
   int tries_;
   const T* bias_;
   DeviceArray<T> weights_;
+  bool fits_ = false;  // a transposed copy of W
   Way chosen_;
+  std::vector<Way> contenders_;                // until one is settled on
   std::unique_ptr<const CublasLtProduct> lt_;  // null where cuBLAS is chosen
 };
 

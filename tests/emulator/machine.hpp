@@ -44,7 +44,7 @@ struct Thread {
   const char* operation = "";  // while `lanes`
   int id = 0;                  // meeting's number, or the barrier's parity
   const void* at = nullptr;    // a barrier or word
-  Look looks[32] = {};         // the last ones
+  Look looks[64] = {};         // the last ones: of as many words as a thread waits for at once
   unsigned looked = 0;
   std::vector<Copy> copies;              // of the group that is open
   std::deque<std::vector<Copy>> groups;  // those that have been closed

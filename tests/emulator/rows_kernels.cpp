@@ -9,14 +9,15 @@ namespace {
 
 template <Math math, std::size_t i>
 RowsFunction function() {
-  constexpr int gates = rows_shapes[i].gates;
+  constexpr RowsShape shape = rows_shapes_of(math)[i];
+  constexpr int gates = shape.gates;
   using CellT = std::conditional_t<gates == 1, OneGate, std::conditional_t<gates == 3, Gru, Lstm>>;
-  return &persistent_rows<CellT, math, rows_shapes[i].code()>;
+  return &persistent_rows<CellT, math, shape.code()>;
 }
 template <Math math, std::size_t... i>
 RowsFunction function(const RowsShape& shape, std::index_sequence<i...>) {
   RowsFunction found = nullptr;
-  ((shape == rows_shapes[i] ? void(found = function<math, i>()) : void()), ...);
+  ((shape == rows_shapes_of(math)[i] ? void(found = function<math, i>()) : void()), ...);
   return found;
 }
 template <Math math>

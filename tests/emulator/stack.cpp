@@ -197,7 +197,7 @@ Launch Stack::launch_of(int number, Memory& m) const {
   launch.chains = m.chains.data();
   launch.hidden = h, launch.steps = c.steps;
   launch.activation = c.cell == Cell::rnn_relu ? Activation::relu : Activation::tanh;
-  launch.limit_ns = ~std::uint64_t{0};
+  launch.limit_ns = ~std::uint64_t{0} >> 1;
   launch.note = m.note;
   return launch;
 }

@@ -192,14 +192,20 @@ __device__ __forceinline__ void load_words_where(Words<4>& words, const void* fr
       : "=&r"(words.word[0]), "=&r"(words.word[1]), "=&r"(words.word[2]), "=&r"(words.word[3])
       : "l"(from), "r"(unsigned(wanted)));
 }
-/// Four weights that this thread has written, before a barrier of its warp at least, and reads once
-/// in each step: not kept in the first cache, nor in registers for being always the same.
-__device__ __forceinline__ float4 load_weights(const float4* from) {
-  float4 four;
-  asm volatile("ld.global.L1::no_allocate.v4.f32 {%0, %1, %2, %3}, [%4];"
-               : "=f"(four.x), "=f"(four.y), "=f"(four.z), "=f"(four.w)
+/// The same value, of which the compiler does not know that: what is made of it is made there, in
+/// each step, and takes no registers between.
+__device__ __forceinline__ uint4 anew(uint4 value) {
+  asm volatile("" : "+r"(value.x), "+r"(value.y), "+r"(value.z), "+r"(value.w));
+  return value;
+}
+/// Weights that this thread has written, before a barrier of its warp at least, and reads once in
+/// each step: not kept in the first cache, nor in registers for being always the same.
+__device__ __forceinline__ uint4 load_weights(const uint4* from) {
+  uint4 piece;
+  asm volatile("ld.global.L1::no_allocate.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(piece.x), "=r"(piece.y), "=r"(piece.z), "=r"(piece.w)
                : "l"(from));
-  return four;
+  return piece;
 }
 __device__ __forceinline__ void store_short_word(void* to, unsigned word) {
   jitter();

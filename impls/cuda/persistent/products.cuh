@@ -63,6 +63,46 @@ __device__ __forceinline__ float4 four_weights(const void* weights, std::int64_t
   return {w[0], w[1], w[2], w[3]};
 }
 
+/// `count` weights of one row that lie side by side, in 16 bytes: as four_weights, or as they are
+/// stored, in 16 bits.
+template <Math math, int count>
+__device__ __forceinline__ uint4 piece_of_weights(const void* weights, std::int64_t row, bool there,
+                                                  int k, int hidden, bool wide) {
+  static_assert(count == 4 || (count == 8 && sizeof(Stored<math>) == 2));
+  if constexpr (count == 4) {
+    const float4 four = four_weights<math>(weights, row, there, k, hidden, wide);
+    return {__float_as_uint(four.x), __float_as_uint(four.y), __float_as_uint(four.z),
+            __float_as_uint(four.w)};
+  } else {
+    const auto* const from = static_cast<const std::uint16_t*>(weights) + row * hidden + k;
+    unsigned pairs[4] = {};
+    if (wide) {
+      if (there && k < hidden) return *reinterpret_cast<const uint4*>(from);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        if (there && k + i < hidden) pairs[i / 2] |= unsigned(from[i]) << 16 * (i % 2);
+    }
+    return {pairs[0], pairs[1], pairs[2], pairs[3]};
+  }
+}
+template <Math math, int count>
+__device__ __forceinline__ void unpack_weights(const uint4& piece, float (&w)[count]) {
+  const unsigned words[4] = {piece.x, piece.y, piece.z, piece.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    if constexpr (count == 4) {
+      w[i] = __uint_as_float(words[i]);
+    } else if constexpr (math == Math::bf16) {
+      w[2 * i] = __uint_as_float(words[i] << 16);
+      w[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    } else {
+      const float2 pair = __half22float2(reinterpret_cast<const __half2&>(words[i]));
+      w[2 * i] = pair.x, w[2 * i + 1] = pair.y;
+    }
+  }
+}
+
 /// The bits of an f32 that tf32 has.
 inline constexpr std::uint32_t high_mask = 0xffffe000;
 

@@ -1,15 +1,16 @@
 // The persistent rows kernel: as grid.cuh, a layer's whole sequence in one cooperative launch over
 // all SMs, for slices of one to four rows, of which tensor cores would multiply eight.
 //
-// Each block owns `units` hidden units with all their gates; its rows of W_hh lie as f32 in
-// registers and, what does not fit, in shared memory, whatever they are stored as. What does not
-// fit there either each thread copies to where the L2 keeps it, and reads it anew in each step,
-// beginning while h is on its way. Its warps share out k. A warp waits for the words of h of its
-// own k and for nothing else: it puts them into its own shared memory, multiplies (FFMA, in f32),
-// and adds its lanes' sums up by shuffles, in which lanes give half of their sums away and keep the
-// other half. The warps' sums meet in shared memory, behind the only barrier of a step; one thread
-// for each (unit, row of the batch) adds them in a fixed order, updates the cell (h and c in f32 in
-// registers) and publishes h. Whatever can wait until h is on its way comes after that.
+// Each block owns `units` hidden units with all their gates; its rows of W_hh lie in registers and,
+// what does not fit, in shared memory: as f32, or, of wide layers in 16 bits, as they are stored,
+// which each step then makes f32 of. What does not fit there either each thread copies to where the
+// L2 keeps it, and reads it anew in each step, beginning while h is on its way. Its warps share out
+// k. A warp waits for the words of h of its own k and for nothing else: it puts them into its own
+// shared memory, multiplies (FFMA, in f32), and adds its lanes' sums up by shuffles, in which lanes
+// give half of their sums away and keep the other half. The warps' sums meet in shared memory,
+// behind the only barrier of a step; one thread for each (unit, row of the batch) adds them in a
+// fixed order, updates the cell (h and c in f32 in registers) and publishes h. Whatever can wait
+// until h is on its way comes after that.
 //
 // A word is a value of h as f32, to the nearest one whose last bit is 0, and in the last bit a tag.
 // Whoever sees the tag has the value: no flag, fence or barrier. There are two buffers of words.
@@ -84,7 +85,8 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   using T = Stored<math>;
   constexpr RowsShape shape = RowsShape::from_code(shape_code);
   constexpr int gates = Cell::gates, batch = shape.rows, items = shape.items();
-  constexpr int groups = shape.groups(), lanes = shape.lanes(), fours = shape.fours();
+  constexpr int groups = shape.groups(), lanes = shape.lanes(), chunks = shape.chunks(),
+                per = shape.piece;
   constexpr int weight_rows = shape.weight_rows(), slice = shape.slice(), each = shape.each(),
                 looks_of_lane = shape.looks();
   constexpr int threads = RowsShape::threads;
@@ -105,10 +107,10 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   const int warp = __shfl_sync(~0u, thread / 32, 0);
   const int group = lane % groups, share = lane / groups;
   const int first_unit = int(blockIdx.x) * shape.units;
-  float4* const shared_weights = reinterpret_cast<float4*>(memory) + thread;
+  uint4* const shared_weights = reinterpret_cast<uint4*>(memory) + thread;
   // Each thread writes and reads its own.
-  float4* const streamed_weights =
-      reinterpret_cast<float4*>(static_cast<char*>(job.exchange) + shape.words_bytes()) +
+  uint4* const streamed_weights =
+      reinterpret_cast<uint4*>(static_cast<char*>(job.exchange) + shape.words_bytes()) +
       std::int64_t{blockIdx.x} * streamed * threads + thread;
   float* const hidden_of_warp = memory + shape.at_hidden() + warp * batch * slice;
   float* const partials = memory + shape.at_partials();
@@ -220,17 +222,18 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
   // Blocks deal slices of k out from different warps on, so that they do not all ask for the same
   // words first.
   const int first_k = (warp + int(blockIdx.x)) % RowsShape::warps * slice;
-  float weights[fours][weight_rows][4];  // those in shared memory take no registers
+  uint4 weights[chunks][weight_rows];  // those in shared memory take no registers
   {
     const bool wide =
-        hidden % 4 == 0 && reinterpret_cast<std::uintptr_t>(job.w_hh) % (4 * sizeof(T)) == 0;
+        hidden % per == 0 && reinterpret_cast<std::uintptr_t>(job.w_hh) % (per * sizeof(T)) == 0;
     const auto piece = [&](int j, int r) {
       const int of = first_unit + r / gates * groups + group;
-      return four_weights<math>(job.w_hh, std::int64_t{r % gates} * hidden + of, of < hidden,
-                                first_k + 4 * (lanes * j + share), hidden, wide);
+      return piece_of_weights<math, per>(job.w_hh, std::int64_t{r % gates} * hidden + of,
+                                         of < hidden, first_k + per * (lanes * j + share), hidden,
+                                         wide);
     };
 #pragma unroll 1
-    for (int j = 0; j < fours; ++j) {
+    for (int j = 0; j < chunks; ++j) {
       const int first = shape.registers_of(j), before = shape.shared_before(j);
 #pragma unroll 4  // loads at once
       for (int r = first; r < shape.resident_of(j); ++r)
@@ -241,13 +244,11 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
             piece(j, r);
     }
 #pragma unroll
-    for (int j = 0; j < fours; ++j)
+    for (int j = 0; j < chunks; ++j)
 #pragma unroll
       for (int r = 0; r < weight_rows; ++r) {
         if (r >= shape.registers_of(j)) continue;
-        const float4 four = piece(j, r);
-        weights[j][r][0] = four.x, weights[j][r][1] = four.y;
-        weights[j][r][2] = four.z, weights[j][r][3] = four.w;
+        weights[j][r] = piece(j, r);
       }
     if (streamed > 0) __syncwarp();
   }
@@ -278,7 +279,7 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
       return from + (b * shape.width + 32 * each * i) * RowsShape::word_bytes;
     };
     const auto stream = [&](int n) { return load_weights(streamed_weights + n * threads); };
-    float4 stream_of[in_flight];
+    uint4 stream_of[in_flight];
 #pragma unroll
     for (int n = 0; n < in_flight && streamed > 0; ++n) stream_of[n] = stream(n);
     turn_over(step);
@@ -326,41 +327,53 @@ __global__ void __launch_bounds__(RowsShape::threads, 1)
 
     float sums[sets][count] = {};
 #pragma unroll
-    for (int j = 0; j < fours; ++j) {
-      float values[batch][4];
+    for (int j = 0; j < chunks; ++j) {
+      float values[batch][per];
 #pragma unroll
-      for (int b = 0; b < batch; ++b) {
-        const float4 four =
-            *reinterpret_cast<const float4*>(hidden_of_warp + b * slice + 4 * (lanes * j + share));
-        values[b][0] = four.x, values[b][1] = four.y, values[b][2] = four.z, values[b][3] = four.w;
-      }
+      for (int b = 0; b < batch; ++b)
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < per; i += 4) {
+          const float4 four = *reinterpret_cast<const float4*>(hidden_of_warp + b * slice +
+                                                               per * (lanes * j + share) + i);
+          values[b][i] = four.x, values[b][i + 1] = four.y;
+          values[b][i + 2] = four.z, values[b][i + 3] = four.w;
+        }
+      if constexpr (per == 4) {
+        float of[weight_rows][4];
 #pragma unroll
         for (int r = 0; r < weight_rows; ++r)
+          if (r < shape.registers_of(j)) unpack_weights<math>(weights[j][r], of[r]);
 #pragma unroll
-          for (int b = 0; b < batch; ++b)
-            if (r < shape.registers_of(j))
-              sums[i % sets][b * weight_rows + r] += weights[j][r][i] * values[b][i];
+        for (int i = 0; i < 4; ++i)
+#pragma unroll
+          for (int r = 0; r < weight_rows; ++r)
+#pragma unroll
+            for (int b = 0; b < batch; ++b)
+              if (r < shape.registers_of(j))
+                sums[i % sets][b * weight_rows + r] += of[r][i] * values[b][i];
+      }
 #pragma unroll
       for (int r = 0; r < weight_rows; ++r) {
-        if (r < shape.registers_of(j)) continue;
-        float4 w;
-        if (r < shape.resident_of(j)) {
+        if (per == 4 && r < shape.registers_of(j)) continue;
+        uint4 w;
+        if (r < shape.registers_of(j)) {
+          w = anew(weights[j][r]);
+        } else if (r < shape.resident_of(j)) {
           w = shared_weights[(shape.shared_before(j) + r - shape.registers_of(j)) * threads];
         } else {
           const int n = shape.streamed_before(j) + r - shape.resident_of(j);
           w = stream_of[n % in_flight];
           if (n + in_flight < streamed) stream_of[n % in_flight] = stream(n + in_flight);
         }
-        const float of[4] = {w.x, w.y, w.z, w.w};
+        float of[per];
+        unpack_weights<math>(w, of);
 #pragma unroll
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < per; ++i)
 #pragma unroll
           for (int b = 0; b < batch; ++b)
             sums[i % sets][b * weight_rows + r] += of[i] * values[b][i];
       }
-      if (streamed > 0) __syncwarp();  // or later fours' loads are done early, and registers spill
+      if (streamed > 0) __syncwarp();  // or later chunks' loads are done early, and registers spill
     }
 #pragma unroll
     for (int n = sets / 2; n > 0; n /= 2)

@@ -11,14 +11,15 @@ namespace rnnbench::persistent {
 
 template <Math math, std::size_t i>
 const void* rows_function() {
-  constexpr int gates = rows_shapes[i].gates;
+  constexpr RowsShape shape = rows_shapes_of(math)[i];
+  constexpr int gates = shape.gates;
   using CellT = std::conditional_t<gates == 1, OneGate, std::conditional_t<gates == 3, Gru, Lstm>>;
-  return reinterpret_cast<const void*>(&persistent_rows<CellT, math, rows_shapes[i].code()>);
+  return reinterpret_cast<const void*>(&persistent_rows<CellT, math, shape.code()>);
 }
 
 template <Math math, std::size_t... i>
 std::vector<RowsKernel> rows_kernels(std::index_sequence<i...>) {
-  return {{rows_shapes[i], rows_function<math, i>()}...};
+  return {{rows_shapes_of(math)[i], rows_function<math, i>()}...};
 }
 template <Math math>
 std::vector<RowsKernel> rows_kernels() {

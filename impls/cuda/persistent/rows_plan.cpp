@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "impls/cuda/persistent/grid_plan.hpp"
 
@@ -15,7 +16,8 @@ constexpr double way_s = 0.585e-6;    // of h to all blocks; sums over lanes and
 constexpr double kb_s = 38.3e-9;      // a KB of h that a block reads
 constexpr double fma_clock = 128;     // of an SM
 constexpr double shared_clock = 128;  // bytes
-constexpr double stream_rate = 45e9;  // bytes a second out of the L2, of each SM when all load
+constexpr double stream_rate = 36e9;  // bytes a second out of the L2, of each SM when all load
+constexpr double not_hidden = 0.25;   // of products behind that or the other way round
 
 /// Launches of a layer one after another: this is for few rows.
 constexpr int most_turns = 4;
@@ -42,9 +44,12 @@ bool fits(const RowsShape& shape, const Problem& p, std::int64_t hidden, int row
 /// The narrowest and of these the one for the fewest rows; null where none holds them.
 const RowsShape* shape_for(int units, const Problem& p, std::int64_t hidden, int rows,
                            const DeviceInfo& device) {
+  const RowsShape* best = nullptr;
   for (const RowsShape& shape : rows_shapes_of(math_of(p.dtype)))
-    if (shape.units == units && fits(shape, p, hidden, rows, device)) return &shape;
-  return nullptr;
+    if (shape.units == units && fits(shape, p, hidden, rows, device) &&
+        (!best || std::pair(shape.width, shape.rows) < std::pair(best->width, best->rows)))
+      best = &shape;
+  return best;
 }
 
 /// Each number of units once.
@@ -108,10 +113,13 @@ std::vector<Plan> all_slices(int units, const Problem& p, const DeviceInfo& devi
 
 double rows_step_s(const RowsShape& shape, int hidden, double clock_hz) {
   const double kb = double(shape.rows) * hidden * 4 / 1024;
-  const double products = double(shape.gates) * shape.units * shape.width * shape.rows / fma_clock;
+  const double made = double(shape.gates) * shape.units * shape.width;
+  // Those of 16 bits become f32 first.
+  const double products = made * (shape.rows + (shape.piece == 8 ? 1 : 0)) / fma_clock;
   const double weights = double(shape.shared_pieces()) * RowsShape::threads * 16 / shared_clock;
+  const double here_s = (products + weights) / clock_hz;
   const double stream_s = double(shape.streamed_pieces()) * RowsShape::threads * 16 / stream_rate;
-  return way_s + kb_s * kb + (products + weights) / clock_hz + stream_s;
+  return way_s + kb_s * kb + std::max(here_s, stream_s) + not_hidden * std::min(here_s, stream_s);
 }
 
 std::optional<std::string> rows_refusal(const Problem& p, const DeviceInfo& device) {

@@ -16,15 +16,17 @@ namespace rnnbench::persistent {
 
 /// A block has `units` hidden units with all their gates. Each of its warps has a slice of k and
 /// all of these rows of W_hh: lanes side by side have different units and the same k, so that they
-/// load the same words of h; the others share a unit's k out, by fours in turns. Few threads with
+/// load the same words of h; the others share a unit's k out, by pieces in turns. Few threads with
 /// as many registers as there are: what ends a step (sums over lanes and warps) is then less.
 struct RowsShape {
   int gates;
-  int units;   // of a block: a multiple of four
-  int width;   // hidden units that it has room for: a multiple of 512
-  int rows;    // of a slice
-  int pieces;  // of four weights that lie in registers, of each thread; others in shared memory or,
-               // beyond its room, in device memory: read anew in each step, out of the L2
+  int units;      // of a block: a multiple of four
+  int width;      // hidden units that it has room for: a multiple of 512
+  int rows;       // of a slice
+  int pieces;     // of weights that lie in registers, of each thread; others in shared memory or,
+                  // beyond its room, in device memory: read anew in each step, out of the L2
+  int piece = 4;  // weights of a piece, of 16 bytes: 4 in f32, whatever they are stored as, or 8
+                  // in the 16 bits that they are stored in
 
   static constexpr int warps = 8;
   static constexpr int threads = 32 * warps;
@@ -35,13 +37,13 @@ struct RowsShape {
   /// In one number, because nvcc takes no class types as template arguments of kernels.
   constexpr std::uint64_t code() const {
     std::uint64_t bits = 0;
-    for (const int field : {gates, units, width, rows, pieces})
-      bits = bits << 12 | std::uint64_t(field);
+    for (const int field : {gates, units, width / 4, rows, pieces, piece})
+      bits = bits << 10 | std::uint64_t(field);
     return bits;
   }
   RNNBENCH_HOST_DEVICE static constexpr RowsShape from_code(std::uint64_t bits) {
-    const auto field = [&](int place) { return int(bits >> 12 * (4 - place) & 4095); };
-    return {field(0), field(1), field(2), field(3), field(4)};
+    const auto field = [&](int place) { return int(bits >> 10 * (5 - place) & 1023); };
+    return {field(0), field(1), 4 * field(2), field(3), field(4), field(5)};
   }
 
   /// Lanes side by side, and those that share a unit's k: powers of two.
@@ -49,16 +51,16 @@ struct RowsShape {
   RNNBENCH_HOST_DEVICE constexpr int lanes() const { return 32 / groups(); }
   /// Of W_hh, of a thread: unit `i` of it and its gate g are row i * gates + g.
   RNNBENCH_HOST_DEVICE constexpr int weight_rows() const { return units / groups() * gates; }
-  /// Values of k of a warp, and fours of them of a thread.
+  /// Values of k of a warp, and chunks of them of a thread: as many as a piece has weights.
   RNNBENCH_HOST_DEVICE constexpr int slice() const { return width / warps; }
-  RNNBENCH_HOST_DEVICE constexpr int fours() const { return slice() / (4 * lanes()); }
+  RNNBENCH_HOST_DEVICE constexpr int chunks() const { return slice() / (piece * lanes()); }
   /// Words of h that a lane waits for, for each row of the batch: so many at once, so many times.
   RNNBENCH_HOST_DEVICE constexpr int each() const { return slice() % 128 == 0 ? 4 : 2; }
   RNNBENCH_HOST_DEVICE constexpr int looks() const { return slice() / (32 * each()); }
   /// Units times rows of the batch: each has a thread that updates it.
   RNNBENCH_HOST_DEVICE constexpr int items() const { return units * rows; }
 
-  RNNBENCH_HOST_DEVICE constexpr int all_pieces() const { return weight_rows() * fours(); }
+  RNNBENCH_HOST_DEVICE constexpr int all_pieces() const { return weight_rows() * chunks(); }
   RNNBENCH_HOST_DEVICE constexpr int shared_pieces() const {
     const int others = all_pieces() - pieces, room = shared_room();
     return others < room ? others : room;
@@ -66,19 +68,19 @@ struct RowsShape {
   RNNBENCH_HOST_DEVICE constexpr int streamed_pieces() const {
     return all_pieces() - pieces - shared_pieces();
   }
-  /// Of each four of k the last rows' pieces are streamed and those before them shared, each in as
-  /// even numbers as can be: so many are before a four, and so many of its own lie in registers.
-  RNNBENCH_HOST_DEVICE constexpr int streamed_before(int four) const {
-    return streamed_pieces() * four / fours();
+  /// Of each chunk of k the last rows' pieces are streamed and those before them shared, each in as
+  /// even numbers as can be: so many are before a chunk, and so many of its own lie in registers.
+  RNNBENCH_HOST_DEVICE constexpr int streamed_before(int chunk) const {
+    return streamed_pieces() * chunk / chunks();
   }
-  RNNBENCH_HOST_DEVICE constexpr int resident_of(int four) const {
-    return weight_rows() - (streamed_before(four + 1) - streamed_before(four));
+  RNNBENCH_HOST_DEVICE constexpr int resident_of(int chunk) const {
+    return weight_rows() - (streamed_before(chunk + 1) - streamed_before(chunk));
   }
-  RNNBENCH_HOST_DEVICE constexpr int shared_before(int four) const {
-    return shared_pieces() * four / fours();
+  RNNBENCH_HOST_DEVICE constexpr int shared_before(int chunk) const {
+    return shared_pieces() * chunk / chunks();
   }
-  RNNBENCH_HOST_DEVICE constexpr int registers_of(int four) const {
-    return resident_of(four) - (shared_before(four + 1) - shared_before(four));
+  RNNBENCH_HOST_DEVICE constexpr int registers_of(int chunk) const {
+    return resident_of(chunk) - (shared_before(chunk + 1) - shared_before(chunk));
   }
 
   // The block's shared memory, in floats from its start: weights; h as products read it, of each
@@ -131,10 +133,13 @@ struct RowsShape {
   }
 };
 
-// Of a number of gates the narrowest come first, and of one width the fewest rows. None spills on
-// compute capability 8.0 to 9.0. Shared memory holds what registers do not, up to 227 KB of it.
+// None spills on compute capability 8.0 to 9.0. Shared memory holds what registers do not, up to
+// 227 KB of it. First those for f32 and tf32 alone, last those for 16 bits alone.
 // clang-format off
 inline constexpr std::array rows_shapes{
+    RowsShape{3, 16, 2048, 2, 45},  // which spills where formats have 16 bits
+    RowsShape{3, 20, 2560, 1, 27}, RowsShape{3, 20, 2560, 2, 25},
+    RowsShape{4, 16, 2048, 1, 36}, RowsShape{4, 16, 2048, 2, 34}, RowsShape{4, 16, 2048, 4, 20},
     RowsShape{1,  8,  512, 1,  4}, RowsShape{1,  8,  512, 2,  4}, RowsShape{1,  8,  512, 4,  4},
     RowsShape{1,  8, 1024, 1,  8}, RowsShape{1,  8, 1024, 2,  8}, RowsShape{1,  8, 1024, 4,  8},
     RowsShape{1, 16, 2048, 1, 32}, RowsShape{1, 16, 2048, 2, 32}, RowsShape{1, 16, 2048, 4, 32},
@@ -145,19 +150,19 @@ inline constexpr std::array rows_shapes{
     RowsShape{4,  8,  512, 1, 16}, RowsShape{4,  8,  512, 2, 16}, RowsShape{4,  8,  512, 4, 16},
     RowsShape{4,  8, 1024, 1, 32}, RowsShape{4,  8, 1024, 2, 32}, RowsShape{4,  8, 1024, 4, 32},
     RowsShape{4, 12, 1536, 1, 42}, RowsShape{4, 12, 1536, 2, 38}, RowsShape{4, 12, 1536, 4, 29},
-    RowsShape{3, 16, 2048, 2, 45},  // which spills where formats have 16 bits
-    // Too many weights for the chip.
-    RowsShape{3, 20, 2560, 1, 27}, RowsShape{3, 20, 2560, 2, 25},
-    RowsShape{4, 16, 2048, 1, 36}, RowsShape{4, 16, 2048, 2, 34}, RowsShape{4, 16, 2048, 4, 20},
+    RowsShape{3, 20, 2560, 1, 38, 8}, RowsShape{3, 20, 2560, 2, 34, 8},
+    RowsShape{3, 20, 2560, 4, 18, 8},
+    RowsShape{3, 24, 3072, 1, 38, 8}, RowsShape{3, 24, 3072, 2, 34, 8},
+    RowsShape{3, 24, 3072, 4, 26, 8},
 };
 // clang-format on
-inline constexpr std::size_t rows_shapes_for_f32 = 6;  // alone: the last ones
+inline constexpr std::size_t rows_shapes_for_f32 = 6, rows_shapes_for_16_bits = 6;
 
 /// Those that a format has kernels of.
 constexpr std::span<const RowsShape> rows_shapes_of(Math math) {
   const std::span<const RowsShape> all = rows_shapes;
-  return math == Math::f16 || math == Math::bf16 ? all.first(all.size() - rows_shapes_for_f32)
-                                                 : all;
+  return math == Math::f16 || math == Math::bf16 ? all.subspan(rows_shapes_for_f32)
+                                                 : all.first(all.size() - rows_shapes_for_16_bits);
 }
 
 }  // namespace rnnbench::persistent

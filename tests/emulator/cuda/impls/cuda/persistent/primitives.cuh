@@ -64,7 +64,8 @@ void load_words_where(Words<count>& words, const void* from, bool wanted) {
     words.word[i] =
         wanted ? emulator::load_relaxed_short(static_cast<const std::uint32_t*>(from) + i) : 0;
 }
-inline float4 load_weights(const float4* from) { return *from; }
+inline uint4 anew(uint4 value) { return value; }
+inline uint4 load_weights(const uint4* from) { return *from; }
 inline void store_short_word(void* to, unsigned word) { emulator::store_relaxed_short(to, word); }
 
 }  // namespace rnnbench::persistent
