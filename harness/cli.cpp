@@ -173,9 +173,9 @@ void add_output_basics(CLI::App& group, CommandLine& line, Texts& texts) {
 void add_output(CLI::App& app, CommandLine& line, Texts& texts) {
   auto* group = app.add_option_group("Output");
   add_output_basics(*group, line, texts);
-  group->add_option("--format", line.formats, "console,json,csv,md")
+  group->add_option("--format", line.formats, "console,json,csv,md,html")
       ->delimiter(',')
-      ->check(CLI::IsMember({"console", "json", "csv", "md"}));
+      ->check(CLI::IsMember({"console", "json", "csv", "md", "html"}));
   group->add_option("--resume", line.resume, "continue the interrupted run in this folder");
   group->add_option("--save-tensors", line.save_tensors,
                     "folder for inputs, weights and outputs as .npy");
@@ -248,6 +248,18 @@ CLI::App* add_tune(CLI::App& app, CommandLine& line, Texts& texts) {
   return tune;
 }
 
+CLI::App* add_report(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* report =
+      app.add_subcommand("report", "show a run again, or several side by side on one page");
+  report->add_option("runs", line.runs, "results.json of each, or results.json.gz")->required();
+  report->add_option("--out", line.out, "folder for the files (of one run: that of the run)");
+  report->add_option("--format", line.report_formats, "of one run: console,md,csv,html")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"console", "md", "csv", "html"}));
+  report->add_flag("--no-color", texts.no_color, "plain text");
+  return report;
+}
+
 /// CLI11's message in one line.
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -279,6 +291,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   add_tune_seed(*protocol, line);
   add_output(app, line, texts);
   auto* tune = add_tune(app, line, texts);
+  auto* report = add_report(app, line, texts);
   auto* list = app.add_subcommand("list", "scenarios, implementations, devices and metrics");
   list->add_option("what", line.list_what)
       ->check(CLI::IsMember({"all", "scenarios", "impls", "devices", "metrics"}));
@@ -318,6 +331,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   if (list->parsed()) line.command = Command::list;
   if (doctor->parsed()) line.command = Command::doctor;
   if (tune->parsed()) line.command = Command::tune;
+  if (report->parsed()) line.command = Command::report;
   if (worker->parsed()) line.command = Command::worker;
   take_texts(line, texts);
   return line;

@@ -11,7 +11,7 @@
 
 namespace rnnbench {
 
-enum class Command { run, list, doctor, tune, worker };
+enum class Command { run, list, doctor, tune, report, worker };
 
 struct DeviceChoice {
   Device kind = Device::cpu;
@@ -47,10 +47,13 @@ struct CommandLine {
   std::optional<std::string> clear;                    // tune: a regular expression
 
   std::string out, resume, save_tensors;
-  std::vector<std::string> formats{"console", "json", "csv", "md"};
+  std::vector<std::string> formats{"console", "json", "csv", "md", "html"};
   std::map<std::string, std::string> tags;
   bool quiet = false, color = true;
   BenchmarkFlags benchmark;
+
+  std::vector<std::string> runs;  // report: files
+  std::vector<std::string> report_formats{"console", "md", "csv", "html"};
 
   std::string list_what = "all";  // list: all, scenarios, impls, devices or metrics
   bool calibrate = false, exchange = false, json = false;  // doctor

@@ -22,6 +22,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   if (line.command == Command::list) return list_command(line);
   if (line.command == Command::doctor) return doctor_command(line);
   if (line.command == Command::tune) return tune_command(line);
+  if (line.command == Command::report) return report_command(line);
   return run_command(line);
 }
 

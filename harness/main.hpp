@@ -11,6 +11,7 @@ int run_command(const CommandLine& line);
 int list_command(const CommandLine& line);
 int doctor_command(const CommandLine& line);
 int tune_command(const CommandLine& line);
+int report_command(const CommandLine& line);
 /// `doctor --exchange`.
 int exchange_command(const CommandLine& line);
 

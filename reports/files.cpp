@@ -67,6 +67,13 @@ int write_all(const fs::path& path, int flags, std::string_view text) {
 
 }  // namespace
 
+fs::path make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) refuse(folder, error.value());
+  return folder;
+}
+
 void write_file(const fs::path& path, std::string_view text) {
   std::error_code ignored;
   const fs::path target =
@@ -99,13 +106,15 @@ std::vector<fs::path> write_reports(const RunResult& run, const fs::path& folder
       work.emplace_back(folder / "results.csv", write_csv);
     else if (format == "md")
       work.emplace_back(folder / "report.md", write_markdown);
+    else if (format == "html")
+      work.emplace_back(folder / "report.html", [](std::ostream& out, const RunResult& result) {
+        write_html(out, result);
+      });
     else
-      throw UsageError(
-          fmt::format("format '{}' is no file format: expected json, csv or md", clean(format)));
+      throw UsageError(fmt::format("format '{}' is no file format: expected json, csv, md or html",
+                                   clean(format)));
   }
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) refuse(folder, error.value());
+  make_folder(folder);
   std::vector<fs::path> files;
   for (const auto& [path, writer] : work) {
     std::ostringstream text;

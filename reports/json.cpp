@@ -1,6 +1,9 @@
 #include <fmt/format.h>
+#include <zlib.h>
 
-#include <fstream>
+#include <array>
+#include <filesystem>
+#include <memory>
 #include <ostream>
 #include <sstream>
 
@@ -85,19 +88,28 @@ RunResult parse_json(std::string_view text, const std::string& source) {
   try {
     return decode_run(text);
   } catch (const Json::exception& e) {
-    throw error(e.what());
+    throw error(fmt::format("is not the results.json of a run: {}", e.what()));
   } catch (const UsageError& e) {
     throw error(e.what());
   }
 }
 
 RunResult read_json(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf()))
+  const auto refuse = [&] {
     throw UsageError(
         fmt::format("{}: cannot be read: name the results.json of a run", clean(file.string())));
-  return parse_json(text.view(), file.string());
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) refuse();
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(gzopen(file.c_str(), "rb"), gzclose);
+  if (!in) refuse();
+  std::string text;
+  std::array<char, 1 << 16> part{};
+  int count = 0;
+  while ((count = gzread(in.get(), part.data(), part.size())) > 0)
+    text.append(part.data(), std::size_t(count));
+  if (count < 0 || gzeof(in.get()) == 0) refuse();
+  return parse_json(text, file.string());
 }
 
 }  // namespace rnnbench

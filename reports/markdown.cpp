@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "reports/method.hpp"
 #include "reports/summary.hpp"
 #include "reports/text.hpp"
 #include "reports/writers.hpp"
@@ -77,60 +78,18 @@ void write_section(std::ostream& out, const Section& s) {
   out << '\n';
 }
 
-void write_method(std::ostream& out, const Protocol& p) {
-  if (!p.measure) {
-    out << "Verified only; nothing was timed.\n\n";
-    return;
-  }
-  out << fmt::format(
-      "Up to {} rounds, the implementations of a problem in shuffled order within each; at least "
-      "{} a "
-      "case in all;\n{} discarded call{} or more before each turn; cache {}; {}. The median is of "
-      "all samples, its interval\nfrom a bootstrap over rounds. A case is given {} a run and {} "
-      "between answers. Seed {}.\n",
-      p.rounds, format_seconds(p.min_time_s), p.warmup, p.warmup == 1 ? "" : "s", escaped(p.cache),
-      p.graph ? "also as graphs" : "eager launches", format_seconds(p.budget_s),
-      format_seconds(p.timeout_s), p.seed);
-  out << (p.verify
-              ? "Every case was checked against a float64 reference before and after timing.\n\n"
-              : "**Verification was switched off.**\n\n");
-}
-
-/// Scenarios measured alike share a paragraph.
 void write_methods(std::ostream& out, const std::vector<PlanProtocol>& all) {
   out << "## How it was measured\n\n";
-  for (std::size_t k = 0; k < all.size(); ++k) {
-    std::string names;
-    bool first = true, alike = true;
-    for (std::size_t other = 0; other < all.size(); ++other) {
-      if (!(all[other].protocol == all[k].protocol)) {
-        alike = false;
-        continue;
-      }
-      if (other < k) first = false;
-      names += fmt::format("{}{} on {}", names.empty() ? "" : ", ", escaped(all[other].scenario),
-                           escaped(all[other].device));
-    }
-    if (!first) continue;
-    if (!alike) out << names << ":\n\n";
-    write_method(out, all[k].protocol);
+  for (const Method& method : methods(all)) {
+    if (!method.of.empty()) out << escaped(method.of) << ":\n\n";
+    out << escaped(method.how) << "\n\n";
   }
 }
 
 void write_environment(std::ostream& out, const Environment& e) {
   out << "## Machine\n\n| | |\n|---|---|\n";
-  const auto line = [&](std::string_view label, std::string_view value) {
+  for (const auto& [label, value] : environment_lines(e))
     out << "| " << escaped(label) << " | " << escaped(value) << " |\n";
-  };
-  for (const auto& [label, value] : e.facts) line(label, value);
-  for (const DeviceInfo& d : e.devices) line(name(d.kind), d.name);
-  for (const auto& [device, peaks] : e.peaks) {
-    std::string text = "copy " + format_amount(peaks.copy_bytes_per_s, "B/s");
-    for (const auto& [dtype, rate] : peaks.gemm_flops_per_s)
-      text += fmt::format(", {} {}", dtype, format_amount(rate, "FLOP/s"));
-    line("peaks of " + device, peaks.how.empty() ? text : text + "; " + peaks.how);
-  }
-  for (const auto& [key, value] : e.tags) line("tag " + key, value);
   out << '\n';
 }
 

@@ -33,16 +33,27 @@ void write_metrics_json(std::ostream& out, const RunResult& run);
 /// For a pull request: the tables, why cases failed, the machine, and how to run it again.
 void write_markdown(std::ostream& out, const RunResult& run);
 
+/// One self-contained page with charts: it opens from disk and needs no network.
+void write_html(std::ostream& out, const RunResult& run);
+/// The same of several runs side by side.
+struct NamedRun;
+void write_html(std::ostream& out, const std::vector<NamedRun>& runs);
+
 /// What write_json wrote, whole. `source` names the text in errors; throws UsageError.
 RunResult parse_json(std::string_view text, const std::string& source);
+/// Of a file, which may be packed (gzip).
 RunResult read_json(const std::filesystem::path& file);
 
-/// Writes the formats (json, csv, md) to `folder`, made where it is missing, as results.json (and
-/// where a case has counters metrics.json), results.csv and report.md; gives back the files. Each
-/// appears whole or not at all. Other formats throw UsageError; what the system refuses, Error.
+/// Writes the formats (json, csv, md, html) to `folder`, made where it is missing, as results.json
+/// (and where a case has counters metrics.json), results.csv, report.md and report.html; gives back
+/// the files. Each appears whole or not at all. Other formats throw UsageError; what the system
+/// refuses, Error.
 std::vector<std::filesystem::path> write_reports(const RunResult& run,
                                                  const std::filesystem::path& folder,
                                                  const std::vector<std::string>& formats);
+
+/// Makes `folder` and those above it where they are missing, and gives it back. Throws Error.
+std::filesystem::path make_folder(const std::filesystem::path& folder);
 
 /// `text` in the file `path`, whole or not at all: written beside it, then renamed. What is no
 /// plain file (a pipe, a terminal) is written straight away. Throws Error with the path and the

@@ -92,6 +92,11 @@ TEST(ShippedScenarios, KernelBench) {
     EXPECT_EQ(ids("kernelbench_" + number, Device::cpu),
               Ids{small_on_cpu ? expected.at("33_small") : problem});
   }
+  Ids all;
+  for (const auto& [number, problem] : expected) all.push_back(problem);
+  EXPECT_EQ(ids("kernelbench", Device::cuda), all);
+  all.erase(all.begin());  // 33 is 33_small there
+  EXPECT_EQ(ids("kernelbench", Device::cpu), all);
 }
 
 TEST(ShippedScenarios, DeepBenchHas125RowsOfWhichTwoAreTheSameProblem) {

@@ -1,0 +1,23 @@
+# Run by cmake/page.cmake: files as C++ arrays in OUT.
+function(add_text variable)  # file...
+  set(all "")
+  foreach(file ${ARGN})
+    file(READ ${file} bytes HEX)
+    string(APPEND all "${bytes}")
+  endforeach()
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," array "${all}")
+  set(text "${text}static const char ${variable}_bytes[] = {${array}0};\n" PARENT_SCOPE)
+  set(names "${names}const std::string_view ${variable}{${variable}_bytes, sizeof ${variable}_bytes - 1};\n" PARENT_SCOPE)
+endfunction()
+
+set(text "#include \"reports/page_texts.hpp\"\n\n")
+set(names "")
+add_text(page_frame ${FRAME})
+add_text(page_style ${STYLE})
+add_text(page_script ${SCRIPTS})
+if(EXISTS "${CHART}")
+  add_text(chart_script ${CHART})
+else()
+  add_text(chart_script)
+endif()
+file(WRITE ${OUT} "${text}\nnamespace rnnbench {\n${names}}  // namespace rnnbench\n")
