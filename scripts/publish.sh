@@ -94,6 +94,7 @@ for scenario in $scenarios; do
     failed=1
     continue
   fi
+  rm -f "$part/report.html"  # more than a megabyte that `rnnbench report` makes again
   # The results name where they were written, in full where they went on; they are to name where they are kept.
   sed -i "s|$top/$part|$out|g; s|$part|$out|g" "$part"/*
   find "$part" \( -name '*.json' -o -name '*.csv' \) -size +1000000c -exec gzip -9n {} +
