@@ -132,6 +132,11 @@ std::string Catalog::no_device(Device kind) const {
              : "no CPU module: lib/rnnbench/cpu.so is not beside the program";
 }
 
+int Catalog::describer_pid(std::size_t provider) const {
+  const auto& remote = describers_.at(provider);
+  return remote ? remote->pid() : -1;
+}
+
 std::unique_ptr<Remote> Catalog::take_describer(std::size_t provider) {
   return std::move(describers_.at(provider));
 }

@@ -52,6 +52,8 @@ class Catalog {
   std::optional<DeviceInfo> device(Device kind, int index) const;
   /// The worker that answered the description, for one more use; null when taken already.
   std::unique_ptr<Remote> take_describer(std::size_t provider);
+  /// Its process, or -1 where it was taken.
+  int describer_pid(std::size_t provider) const;
   /// Reasons of every offer on every problem: [offer][problem], "" where it is supported.
   std::vector<std::vector<std::string>> reasons(const std::vector<Problem>& problems, int index);
   /// What an offer may be tuned with, the model's default first. Throws Error naming it where it

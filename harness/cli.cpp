@@ -37,7 +37,8 @@ struct Texts {
   std::vector<std::string> devices, options, external, tags;
   std::map<std::string, std::optional<std::string>> axes;
   bool bidirectional = false, stateful = false, no_bias = false, no_color = false;
-  bool no_verify = false, verify_only = false, graph = false, no_tuned = false;
+  bool no_verify = false, verify_only = false, graph = false, no_tuned = false,
+       fresh_workers = false;
 };
 
 /// CLI11's own ranges print the largest double in full; this one says what is meant.
@@ -131,6 +132,9 @@ CLI::Option_group* add_protocol(CLI::App& app, CommandLine& line, Texts& texts) 
   group->add_option("--cache", p.cache, "hot, cold or rotate (hot)")
       ->check(CLI::IsMember({"hot", "cold", "rotate"}));
   group->add_flag("--graph", texts.graph, "on a GPU also as a CUDA graph, in rows of its own");
+  group->add_flag(
+      "--fresh-workers", texts.fresh_workers,
+      "a new process for every turn, so that rounds are independent (rnnbench compare)");
   group->add_option("--seed", line.seed, "of inputs, weights and the order of turns (1)")
       ->check(whole_number());
   group->add_option("--bitwise", line.bitwise, "repeats that must agree bit for bit")
@@ -202,6 +206,7 @@ void take_texts(CommandLine& line, const Texts& texts) {
   line.verify = !texts.no_verify;
   line.measure = !texts.verify_only;
   if (texts.graph) line.protocol.graph = true;
+  if (texts.fresh_workers) line.protocol.fresh_workers = true;
   line.use_tuned = !texts.no_tuned;
   if (line.tune && texts.no_tuned)
     throw UsageError("--tune and --no-tuned: tuned choices cannot be made and ignored at once");
@@ -260,6 +265,96 @@ CLI::App* add_report(CLI::App& app, CommandLine& line, Texts& texts) {
   return report;
 }
 
+CLI::App* add_compare(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* compare = app.add_subcommand("compare",
+                                     "whether one run is slower than another (docs/comparing.md)\n"
+                                     "  rnnbench compare BASE.json NEW.json --fail-on regression\n"
+                                     "  rnnbench compare --interleave OLD/rnnbench NEW/rnnbench "
+                                     "--out DIR -- --scenario gru --quick");
+  compare->add_option("runs", line.runs,
+                      "results.json of the base and of the new one, or .json.gz");
+  compare->add_option("--threshold", line.threshold, "changes up to this are none (2%)");
+  compare
+      ->add_option(
+          "--noise-floor", line.noise_floor,
+          "what runs of the same code differ by: 3%, or results.json of two or more of them")
+      ->expected(1, 100);
+  compare
+      ->add_option("--fail-on", line.fail_on, "exit code 1 on a regression, or also if undecided")
+      ->check(CLI::IsMember({"regression", "undecided"}));
+  compare
+      ->add_option("--interleave", line.interleave,
+                   "two builds of rnnbench, run by turns with the arguments after two dashes")
+      ->expected(2);
+  compare->add_option("--rounds", line.compare_rounds, "of --interleave: processes a side (9)")
+      ->check(CLI::Range(1, 1000));
+  compare->add_option("--seed", line.seed, "of --interleave: who goes first in each round (1)")
+      ->check(whole_number());
+  compare->add_flag("--judge-same-code", line.judge_same_code,
+                    "a verdict also where nothing that runs has changed");
+  compare->add_flag("--other-machine", line.other_machine,
+                    "compare also between two machines of one kind");
+  compare->add_option("--format", line.compare_format, "console, md or json, to standard output")
+      ->check(CLI::IsMember({"console", "md", "json"}));
+  compare->add_option("--out", line.out, "folder for comparison.md and comparison.json");
+  compare->add_flag("--quiet", line.quiet, "no progress");
+  compare->add_flag("--no-color", texts.no_color, "plain text");
+  return compare;
+}
+
+void add_history_runs(CLI::App& app, CommandLine& line) {
+  app.add_option("runs", line.runs, "results.json of each, or results.json.gz")->required();
+  app.add_option("--commit", line.commit,
+                 "of what was measured (the revision rnnbench was built of)");
+  app.add_option("--time", line.commit_time,
+                 "of the commit, ISO 8601: its place (when it was measured)");
+  app.add_option("--resources", line.resources,
+                 "kernel_resources.json of the build: registers, spills, shared memory");
+}
+
+CLI::App* add_history(CLI::App& app, CommandLine& line, Texts& texts) {
+  auto* history = app.add_subcommand("history", "results over commits (docs/history.md)");
+  history->require_subcommand(1);
+  const auto command = [&](const char* name, const char* says) {
+    auto* one = history->add_subcommand(name, says);
+    one->callback([&line, name] { line.history_what = name; });
+    return one;
+  };
+  const auto store = [&](CLI::App* one) {
+    one->add_option("--store", line.store, "folder that holds history.jsonl")->required();
+  };
+  auto* add = command("add", "add runs; what is there of a commit stays");
+  add_history_runs(*add, line);
+  store(add);
+  auto* html = command("html", "a page of trends: history.html");
+  store(html);
+  html->add_option("--out", line.out, "folder for the page (that of the store)");
+  html->add_option("--commit-url", line.commit_url, "of a commit, with {} for its hash");
+  html->add_option("--threshold", line.threshold, "changes of less are none (2%)");
+  auto* check = command("check", "exit code 1 where a run is slower than the commits before it");
+  add_history_runs(*check, line);
+  store(check);
+  check->add_option("--last", line.last, "commits to hold it against, at most (10)")
+      ->check(CLI::Range(1, 1000));
+  check->add_option("--threshold", line.threshold, "changes up to this are none (2%)");
+  check->add_option("--format", line.compare_format, "console, md or json")
+      ->check(CLI::IsMember({"console", "md", "json"}));
+  check->add_flag("--no-color", texts.no_color, "plain text");
+  auto* github =
+      command("github", "for github-action-benchmark (customSmallerIsBetter), to standard output");
+  add_history_runs(*github, line);
+  return history;
+}
+
+/// What stands behind two dashes goes to the programs that `compare` runs.
+void take_run_arguments(std::vector<std::string>& ours, CommandLine& line) {
+  if (ours.empty() || ours.front() != "compare") return;
+  const auto dashes = std::find(ours.begin(), ours.end(), "--");
+  if (dashes == ours.end()) return;
+  line.run_arguments.assign(dashes + 1, ours.end());
+  ours.erase(dashes, ours.end());
+}
+
 /// CLI11's message in one line.
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -267,6 +362,16 @@ std::string one_line(std::string text) {
 }
 
 }  // namespace
+
+double parse_percentage(const std::string& text, const std::string& flag) {
+  double value = 0;
+  std::string number = text.ends_with('%') ? text.substr(0, text.size() - 1) : "";
+  while (number.ends_with(' ')) number.pop_back();
+  if (!CLI::detail::lexical_cast(number, value) || !std::isfinite(value) || value < 0 ||
+      value >= 100)
+    throw UsageError(fmt::format("{} {}: expected a percentage such as 2%", flag, text));
+  return value / 100;
+}
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& exit_now) {
   CommandLine line;
@@ -292,6 +397,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   add_output(app, line, texts);
   auto* tune = add_tune(app, line, texts);
   auto* report = add_report(app, line, texts);
+  auto* compare = add_compare(app, line, texts);
+  auto* history = add_history(app, line, texts);
   auto* list = app.add_subcommand("list", "scenarios, implementations, devices and metrics");
   list->add_option("what", line.list_what)
       ->check(CLI::IsMember({"all", "scenarios", "impls", "devices", "metrics"}));
@@ -314,8 +421,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   worker->add_option("--module", line.worker_modules);
   worker->add_option("--plugin", line.worker_plugins);
 
-  std::vector<std::string> ours, theirs;
-  for (const auto& argument : arguments)
+  std::vector<std::string> all = arguments, ours, theirs;
+  take_run_arguments(all, line);
+  for (const auto& argument : all)
     (argument.starts_with("--benchmark_") ? theirs : ours).push_back(argument);
   line.benchmark = read_benchmark_flags(theirs);
   std::reverse(ours.begin(), ours.end());  // CLI11 takes them from the back
@@ -332,6 +440,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& 
   if (doctor->parsed()) line.command = Command::doctor;
   if (tune->parsed()) line.command = Command::tune;
   if (report->parsed()) line.command = Command::report;
+  if (compare->parsed()) line.command = Command::compare;
+  if (history->parsed()) line.command = Command::history;
   if (worker->parsed()) line.command = Command::worker;
   take_texts(line, texts);
   return line;

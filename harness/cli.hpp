@@ -11,7 +11,7 @@
 
 namespace rnnbench {
 
-enum class Command { run, list, doctor, tune, report, worker };
+enum class Command { run, list, doctor, tune, report, compare, history, worker };
 
 struct DeviceChoice {
   Device kind = Device::cpu;
@@ -52,8 +52,18 @@ struct CommandLine {
   bool quiet = false, color = true;
   BenchmarkFlags benchmark;
 
-  std::vector<std::string> runs;  // report: files
+  std::vector<std::string> runs;  // report, compare: files
   std::vector<std::string> report_formats{"console", "md", "csv", "html"};
+
+  std::string threshold = "2%", fail_on, compare_format = "console";  // compare
+  std::vector<std::string> noise_floor;                               // a percentage, or files
+  bool judge_same_code = false, other_machine = false;
+  std::vector<std::string> interleave;     // two programs
+  std::vector<std::string> run_arguments;  // after two dashes
+  int compare_rounds = 9;
+
+  std::string history_what, store, commit, commit_time, commit_url, resources;  // history
+  int last = 10;
 
   std::string list_what = "all";  // list: all, scenarios, impls, devices or metrics
   bool calibrate = false, exchange = false, json = false;  // doctor
@@ -62,5 +72,8 @@ struct CommandLine {
 
 /// Throws UsageError in one line. `--help` and `--version` print and set `exit_now`.
 CommandLine parse_command_line(const std::vector<std::string>& arguments, bool& exit_now);
+
+/// 0.02 of "2%" or "2 %". Throws UsageError naming `flag`.
+double parse_percentage(const std::string& text, const std::string& flag);
 
 }  // namespace rnnbench

@@ -46,11 +46,13 @@ Machine machine_of(const Facts& facts, const Facts& libraries,
   return machine;
 }
 
-std::string difference(const Facts& there, const Facts& here) {
+std::string difference(const Facts& there, const Facts& here, std::string_view in_first,
+                       std::string_view in_second) {
   std::vector<std::string> all;
   const auto compare = [&](const std::string& label, const std::string* a, const std::string* b) {
     if (!a || !b || *a != *b)
-      all.push_back(fmt::format("{}: {} there, {} here", label, a ? *a : "none", b ? *b : "none"));
+      all.push_back(fmt::format("{}: {} {}, {} {}", label, a ? *a : "none", in_first,
+                                b ? *b : "none", in_second));
   };
   for (const auto& [label, value] : there) compare(label, &value, find(here, label));
   for (const auto& [label, value] : here)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,8 @@ Machine machine_of(const Facts& facts, const Facts& libraries,
                    const std::vector<DeviceInfo>& devices);
 
 /// In what two kinds differ: "os: Debian 12 there, Debian 13 here; ..."; "" where in nothing.
-std::string difference(const Facts& there, const Facts& here);
+std::string difference(const Facts& there, const Facts& here, std::string_view in_first = "there",
+                       std::string_view in_second = "here");
 
 /// Where cases come from more than one machine, a sentence that says so; "" otherwise.
 std::string machines_note(const std::vector<CaseResult>& cases);

@@ -23,6 +23,8 @@ int dispatch(const std::vector<std::string>& arguments) {
   if (line.command == Command::doctor) return doctor_command(line);
   if (line.command == Command::tune) return tune_command(line);
   if (line.command == Command::report) return report_command(line);
+  if (line.command == Command::compare) return compare_command(line);
+  if (line.command == Command::history) return history_command(line);
   return run_command(line);
 }
 

@@ -12,6 +12,8 @@ int list_command(const CommandLine& line);
 int doctor_command(const CommandLine& line);
 int tune_command(const CommandLine& line);
 int report_command(const CommandLine& line);
+int compare_command(const CommandLine& line);
+int history_command(const CommandLine& line);
 /// `doctor --exchange`.
 int exchange_command(const CommandLine& line);
 

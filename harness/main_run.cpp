@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "harness/calibration.hpp"
+#include "harness/code_identity.hpp"
 #include "harness/environment.hpp"
 #include "harness/interrupt.hpp"
 #include "harness/main_resume.hpp"
@@ -100,6 +101,8 @@ class Run {
     }
     machine_ = machine_of(facts, libraries, devices);
     facts.insert(facts.end(), libraries.begin(), libraries.end());
+    const Facts code = code_facts(catalog_);
+    facts.insert(facts.end(), code.begin(), code.end());
     if (line_.resume.empty()) return;
     require_same_kind(line_.resume, earlier_, machine_);
     kept_ = whole_problems(plans_, cases_, catalog_, std::move(earlier_.cases), machine_.name);

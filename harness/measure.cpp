@@ -82,10 +82,17 @@ std::string turn_name(const LiveCase& live) {
   return fmt::format("{}/{}#{}", name, live.result.config, live.seat.copy);
 }
 
-Turn turn_of(LiveCase& live, WorkerPool& pool, const RunPlan& plan, int round) {
-  return {turn_name(live), live.samples, [&live, &pool, &plan, round](int count) {
+Turn turn_of(LiveCase& live, WorkerPool& pool, const ProblemData& data, const RunPlan& plan,
+             int round) {
+  return {turn_name(live), live.samples, [&live, &pool, &data, &plan, round](int count) {
             std::vector<double> seconds;
+            const bool fresh = plan.protocol.fresh_workers;
+            if (fresh) pool.retire(live.seat);
             attempt(live, pool, [&](Remote& worker) {
+              if (fresh) {
+                make_timed(live, worker, data, plan);
+                warm_up(worker, live, plan.protocol);
+              }
               for (const auto& sample :
                    timed(worker, live, plan.protocol.warmup, count, plan.protocol.cache)) {
                 live.result.samples.push_back({round, sample.device_s, sample.wall_s});
@@ -117,7 +124,8 @@ void warn_of_disturbance(LiveCase& live) {
 
 }  // namespace
 
-void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, const RunPlan& plan) {
+void measure(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
+             Rounds& rounds, const RunPlan& plan) {
   int last = 0;
   for (auto& live : cases)
     attempt(live, pool, [&](Remote& worker) {
@@ -128,7 +136,7 @@ void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, con
   for (int round = 0; round < last; ++round) {
     std::vector<Turn> turns;
     for (auto& live : cases)
-      if (live.live && round < live.rounds) turns.push_back(turn_of(live, pool, plan, round));
+      if (live.live && round < live.rounds) turns.push_back(turn_of(live, pool, data, plan, round));
     std::shuffle(turns.begin(), turns.end(),
                  std::mt19937_64(plan.order_seed.value_or(plan.protocol.seed) * 1000 +
                                  static_cast<std::uint64_t>(round)));

@@ -13,8 +13,10 @@ struct RunPlan;
 
 /// Warms each live case up until its time is stable, then runs rounds in which every case has one
 /// turn, in an order shuffled anew for each round. Samples go into the cases; a turn that fails
-/// ends its case.
-void measure(std::vector<LiveCase>& cases, WorkerPool& pool, Rounds& rounds, const RunPlan& plan);
+/// ends its case. With Protocol::fresh_workers each turn has a new process, which takes its inputs
+/// from `data` and is warmed up first.
+void measure(const ProblemData& data, std::vector<LiveCase>& cases, WorkerPool& pool,
+             Rounds& rounds, const RunPlan& plan);
 
 /// --warmup calls whose times nobody looks at, so that what comes next finds a warm device.
 void discard_calls(Remote& worker, const Protocol& protocol);

@@ -120,6 +120,7 @@ struct Protocol {
   std::optional<double> rtol, atol;
   std::string metrics = "default";  // --metrics: none, default, full or names
   double metrics_budget_s = 3;      // of a case's pass for them
+  bool fresh_workers = false;       // a process for each turn: rounds are independent samples
 
   bool operator==(const Protocol&) const = default;
 };

@@ -24,6 +24,7 @@ std::string reproduce(const LiveCase& live, const RunPlan& plan) {
                       p.seed, p.cache, p.budget_s, p.rounds, p.min_time_s);
   line += fmt::format(" --warmup {}", p.warmup);
   if (live.seat.graph) line += " --graph";
+  if (p.fresh_workers) line += " --fresh-workers";
   if (plan.threads != 0) line += fmt::format(" --threads {}", plan.threads);
   if (p.rtol) line += fmt::format(" --rtol {:g}", *p.rtol);
   if (p.atol) line += fmt::format(" --atol {:g}", *p.atol);
@@ -185,7 +186,7 @@ class ProblemRun {
   }
 
   void time(const ProblemData& data, Rounds& rounds) {
-    measure(cases_, pool_, rounds, plan_);
+    measure(data, cases_, pool_, rounds, plan_);
     for (auto& live : cases_)
       attempt(live, pool_, [&](Remote& worker) { live.result.device_state = worker.state(); });
     if (plan_.protocol.verify) verify_after(data, cases_, pool_, plan_);

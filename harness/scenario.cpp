@@ -66,6 +66,7 @@ void apply(const ProtocolOverrides& over, ProtocolOverrides& base) {
   take(over.timeout_s, base.timeout_s);
   take(over.cache, base.cache);
   take(over.graph, base.graph);
+  take(over.fresh_workers, base.fresh_workers);
   take(over.metrics, base.metrics);
   take(over.metrics_budget_s, base.metrics_budget_s);
 }
@@ -99,6 +100,7 @@ void apply(const ProtocolOverrides& overrides, Protocol& protocol) {
   protocol.timeout_s = overrides.timeout_s.value_or(protocol.timeout_s);
   protocol.cache = overrides.cache.value_or(protocol.cache);
   protocol.graph = overrides.graph.value_or(protocol.graph);
+  protocol.fresh_workers = overrides.fresh_workers.value_or(protocol.fresh_workers);
   protocol.metrics = overrides.metrics.value_or(protocol.metrics);
   protocol.metrics_budget_s = overrides.metrics_budget_s.value_or(protocol.metrics_budget_s);
 }

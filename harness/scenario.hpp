@@ -18,7 +18,7 @@ struct ProtocolOverrides {
   std::optional<double> min_time_s, budget_s, timeout_s;
   std::optional<std::string> cache, metrics;
   std::optional<double> metrics_budget_s;
-  std::optional<bool> graph;
+  std::optional<bool> graph, fresh_workers;
 };
 void apply(const ProtocolOverrides& overrides, Protocol& protocol);
 

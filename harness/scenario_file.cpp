@@ -154,7 +154,7 @@ ZipTable zip_table(const TomlNode& node, Places& places) {
 ProtocolOverrides protocol(const TomlNode& node) {
   ProtocolOverrides result;
   table(node, {"repetitions", "warmup", "min_time", "budget", "timeout", "cache", "graph",
-               "metrics", "metrics_budget"});
+               "fresh_workers", "metrics", "metrics_budget"});
   for (const auto& entry : node.children) {
     if (entry.key == "repetitions") result.rounds = count(entry, 1);
     if (entry.key == "warmup") result.warmup = count(entry, 0);
@@ -162,6 +162,7 @@ ProtocolOverrides protocol(const TomlNode& node) {
     if (entry.key == "budget") result.budget_s = seconds(entry, false);
     if (entry.key == "timeout") result.timeout_s = seconds(entry, false);
     if (entry.key == "graph") result.graph = flag(entry);
+    if (entry.key == "fresh_workers") result.fresh_workers = flag(entry);
     if (entry.key == "metrics_budget") result.metrics_budget_s = seconds(entry, false);
     if (entry.key == "metrics") {
       result.metrics = text(entry);

@@ -134,6 +134,20 @@ double widened_tail(std::size_t groups) {
   return 0.5 * std::erfc(t * std::sqrt((nu + 1) / nu) / std::sqrt(2.0));
 }
 
+std::vector<double> drawn_again(const std::vector<double>& values, std::mt19937_64& random) {
+  std::uniform_int_distribution<std::size_t> draw(0, values.size() - 1);
+  std::vector<double> drawn(values.size());
+  for (double& value : drawn) value = values[draw(random)];
+  return drawn;
+}
+
+PairedRatio with_interval(double ratio, std::vector<double> resampled, std::size_t rounds) {
+  std::sort(resampled.begin(), resampled.end());
+  const double outside = widened_tail(rounds);
+  return {ratio, std::min(ratio, sorted_quantile(resampled, outside)),
+          std::max(ratio, sorted_quantile(resampled, 1 - outside)), rounds};
+}
+
 }  // namespace
 
 double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
@@ -193,20 +207,21 @@ PairedRatio paired_ratio(const std::vector<double>& above, const std::vector<dou
   std::vector<double> ratios;
   for (std::size_t k = 0; k < above.size(); ++k) ratios.push_back(above[k] / below[k]);
   std::mt19937_64 random(seed);
-  std::uniform_int_distribution<std::size_t> draw(0, ratios.size() - 1);
-  std::vector<double> medians(resamples), drawn(ratios.size());
-  for (double& m : medians) {
-    for (double& value : drawn) value = ratios[draw(random)];
-    m = median(drawn);
+  std::vector<double> medians(resamples);
+  for (double& m : medians) m = median(drawn_again(ratios, random));
+  return with_interval(median(ratios), std::move(medians), ratios.size());
+}
+
+PairedRatio ratio_of_medians(const std::vector<double>& above, const std::vector<double>& below) {
+  if (above.empty() || below.empty()) throw Error("a ratio of medians needs samples of both");
+  std::mt19937_64 random(seed);
+  std::vector<double> ratios(resamples);
+  for (double& r : ratios) {
+    const double top = median(drawn_again(above, random));
+    r = top / median(drawn_again(below, random));
   }
-  std::sort(medians.begin(), medians.end());
-  const double outside = widened_tail(ratios.size());
-  PairedRatio result;
-  result.rounds = ratios.size();
-  result.ratio = median(ratios);
-  result.low = std::min(result.ratio, sorted_quantile(medians, outside));
-  result.high = std::max(result.ratio, sorted_quantile(medians, 1 - outside));
-  return result;
+  return with_interval(median(above) / median(below), std::move(ratios),
+                       std::min(above.size(), below.size()));
 }
 
 }  // namespace rnnbench

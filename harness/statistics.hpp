@@ -37,6 +37,10 @@ struct PairedRatio {
 /// number.
 PairedRatio paired_ratio(const std::vector<double>& above, const std::vector<double>& below);
 
+/// The same of two things that were not: the ratio of their medians, the interval from drawing on
+/// each side for itself; `rounds` is the smaller side's number. Throws Error where one is empty.
+PairedRatio ratio_of_medians(const std::vector<double>& above, const std::vector<double>& below);
+
 double median(std::vector<double> values);
 
 /// Linear interpolation between order statistics (type 7, NumPy's default); q in [0, 1].

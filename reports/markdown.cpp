@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "reports/markdown_text.hpp"
 #include "reports/method.hpp"
 #include "reports/summary.hpp"
 #include "reports/text.hpp"
@@ -10,41 +11,6 @@
 
 namespace rnnbench {
 namespace {
-
-/// Text that Markdown and HTML leave as it is, also within a table.
-std::string escaped(std::string_view text) {
-  constexpr std::string_view special = "\\`*_[]|~#";
-  std::string out;
-  for (const char c : clean(text)) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (special.find(c) != std::string_view::npos)
-      out += {'\\', c};
-    else
-      out += c;
-  }
-  return out;
-}
-
-/// Backticks enough to enclose `text`: one more than the longest run in it.
-std::string fence(std::string_view text, std::size_t least) {
-  std::size_t longest = 0, run = 0;
-  for (const char c : text) longest = std::max(longest, run = c == '`' ? run + 1 : 0);
-  return std::string(std::max(least, longest + 1), '`');
-}
-
-/// A code span that may stand in a table.
-std::string code(std::string_view text) {
-  std::string out;
-  for (const char c : clean(text)) out += c == '|' ? "\\|" : std::string(1, c);
-  const std::string ticks = fence(out, 1);
-  const std::string_view space = ticks.size() > 1 ? " " : "";
-  return fmt::format("{0}{1}{2}{1}{0}", ticks, space, out);
-}
 
 void write_block(std::ostream& out, const std::vector<std::string>& lines) {
   std::string ticks;

@@ -10,11 +10,12 @@ namespace {
 std::string how(const Protocol& p) {
   if (!p.measure) return "Verified only; nothing was timed.";
   return fmt::format(
-      "Up to {} rounds, the implementations of a problem in shuffled order within each; at least "
+      "Up to {} rounds, the implementations of a problem in shuffled order within each{}; at least "
       "{} a case in all; {} discarded call{} or more before each turn; cache {}; {}. The median is "
       "of all samples, its interval from a bootstrap over rounds. A case is given {} a run and {} "
       "between answers. Seed {}. {}",
-      p.rounds, format_seconds(p.min_time_s), p.warmup, p.warmup == 1 ? "" : "s", p.cache,
+      p.rounds, p.fresh_workers ? ", each turn in a process of its own" : "",
+      format_seconds(p.min_time_s), p.warmup, p.warmup == 1 ? "" : "s", p.cache,
       p.graph ? "also as graphs" : "eager launches", format_seconds(p.budget_s),
       format_seconds(p.timeout_s), p.seed,
       p.verify ? "Every case was checked against a float64 reference before and after timing."

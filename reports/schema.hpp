@@ -158,6 +158,7 @@ void fields(A& a, Is<Protocol> auto& p) {
   a("graph", p.graph), a("seed", p.seed), a("verify", p.verify), a("measure", p.measure);
   a("bitwise", p.bitwise), a("rtol", p.rtol), a("atol", p.atol);
   a.later("metrics", p.metrics, "none"), a.later("metrics_budget_s", p.metrics_budget_s);
+  a.later("fresh_workers", p.fresh_workers);
 }
 
 template <class A>

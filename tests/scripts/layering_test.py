@@ -54,10 +54,11 @@ def violations(path, read):
               or name.startswith(("impls/cells/", "impls/common/", own + "/")),
               "implementations see the interface, impls/cells, impls/common and their own folder")
     elif path.startswith("reports/"):
-        results = closure("harness/result.hpp", read)
+        results = set().union(*(closure(f"harness/{name}.hpp", read)
+                                for name in ("result", "comparison", "history")))
         check(lambda name: name in results or name == "harness/error.hpp"
               or name.startswith("reports/"),
-              "reports see the result and what it is made of")
+              "reports see results, comparisons and histories, and what these are made of")
     elif path.startswith("harness/") and not path.startswith("harness/main"):
         check(lambda name: not name.startswith(("impls/", "reports/")),
               "only main*.cpp knows implementations and reports")

@@ -1,4 +1,5 @@
-"""report.html in a real browser: charts drawn from the data, filters, sorting, no errors, no network.
+"""report.html and history.html in a real browser: charts drawn from the data, filters, sorting, no
+errors, no network.
 
 Arguments: the build folder, then unittest's. Screenshots go to tests/page/ in the build folder.
 """
@@ -56,7 +57,24 @@ def many_cases(result, count):
     return big
 
 
-class Page(unittest.TestCase):
+class InBrowser(unittest.TestCase):
+    def quiet(self, driver=None):
+        """No console errors, nothing fetched, nothing executed."""
+        driver = driver or self.driver
+        self.assertEqual([line for line in driver.get_log("browser") if line["level"] == "SEVERE"], [])
+        self.assertEqual(driver.execute_script(
+            "return performance.getEntriesByType('resource').map((one) => one.name)"), [])
+        self.assertIsNone(driver.execute_script("return window.attacked ?? null"))
+
+    def chart(self, name):
+        """The datasets of a chart, once it is drawn."""
+        self.driver.execute_script(f"document.getElementById('{name}').scrollIntoView()")
+        script = f"""const chart = Chart.getChart('{name}');
+            return chart ? chart.data.datasets.map((one) => [one.label, one.data]) : null"""
+        return dict(WebDriverWait(self.driver, 10).until(lambda d: d.execute_script(script)))
+
+
+class Page(InBrowser):
     @classmethod
     def setUpClass(cls):
         SHOTS.mkdir(parents=True, exist_ok=True)
@@ -78,21 +96,6 @@ class Page(unittest.TestCase):
         driver = driver or self.driver
         driver.get((self.scratch / folder / "report.html").as_uri())
         return driver
-
-    def quiet(self, driver=None):
-        """No console errors, nothing fetched, nothing executed."""
-        driver = driver or self.driver
-        self.assertEqual([line for line in driver.get_log("browser") if line["level"] == "SEVERE"], [])
-        self.assertEqual(driver.execute_script(
-            "return performance.getEntriesByType('resource').map((one) => one.name)"), [])
-        self.assertIsNone(driver.execute_script("return window.attacked ?? null"))
-
-    def chart(self, name):
-        """The datasets of a chart, once it is drawn."""
-        self.driver.execute_script(f"document.getElementById('{name}').scrollIntoView()")
-        script = f"""const chart = Chart.getChart('{name}');
-            return chart ? chart.data.datasets.map((one) => [one.label, one.data]) : null"""
-        return dict(WebDriverWait(self.driver, 10).until(lambda d: d.execute_script(script)))
 
     def medians(self, **wanted):
         return {one["impl"]: one["time"]["median"] for one in self.result["rnnbench"]["cases"]
@@ -202,6 +205,83 @@ class Page(unittest.TestCase):
                 self.assertLessEqual(driver.execute_script(wide), 0, "the page itself scrolls sideways")
             finally:
                 driver.quit()
+
+
+def commits(result, folder):
+    """A store of 14 commits; from the ninth on the first implementation takes a fifth more."""
+    program = BUILD / "rnnbench"
+    for place in range(14):
+        one = copy.deepcopy(result)
+        for case in one["rnnbench"]["cases"]:
+            slower = 1.2 if place >= 8 and case["impl"] == "cpu:naive" else 1
+            case["time"] = dict.fromkeys(case["time"], 0) | {
+                "n": 3, "median": 1e-3 * slower * (1 + 0.001 * (place % 3)),
+                "ci_low": 0.99e-3 * slower, "ci_high": 1.02e-3 * slower}
+            case["scenario"] = "plain"
+        file = folder / "run.json"
+        file.write_text(json.dumps(one))
+        run(program, "history", "add", file, "--store", folder / "store", "--commit", f"{place:040x}",
+            "--time", f"2026-01-{place + 1:02d}")
+
+
+class History(InBrowser):
+    @classmethod
+    def setUpClass(cls):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        cls.scratch = Path(tempfile.mkdtemp(prefix="history-", dir=BUILD))
+        cls.addClassCleanup(shutil.rmtree, cls.scratch)
+        run(BUILD / "rnnbench", "--cell", "gru", "--batch", "1", "--hidden", "8,16", "--seq", "6",
+            "--device", "cpu", "--impl", "naive,blas", "--repetitions", "3", "--min-time", "0.002",
+            "--metrics", "none", "--quiet", "--format", "json", "--out", cls.scratch / "run",
+            env={**os.environ, "RNNBENCH_CACHE": str(BUILD / "tests/cache")})
+        result = json.loads((cls.scratch / "run/results.json").read_text())
+        commits(result, cls.scratch)
+        hostile = copy.deepcopy(result)
+        for case in hostile["rnnbench"]["cases"]:
+            case["scenario"] = ATTACK
+        file = cls.scratch / "hostile.json"
+        file.write_text(json.dumps(hostile))
+        run(BUILD / "rnnbench", "history", "add", file, "--store", cls.scratch / "store", "--commit", ATTACK)
+        run(BUILD / "rnnbench", "history", "html", "--store", cls.scratch / "store", "--commit-url",
+            "https://example.org/commit/{}")
+        cls.driver = browser()
+        cls.addClassCleanup(cls.driver.quit)
+
+    def setUp(self):
+        self.driver.get((self.scratch / "store/history.html").as_uri())
+
+    def test_trends_are_drawn_with_their_changes(self):
+        lines = self.chart("trend0")
+        self.assertEqual([point["x"] for point in lines["cpu:naive"]], list(range(14)))
+        self.assertAlmostEqual(lines["cpu:naive"][0]["y"], 1e-3)
+        self.assertAlmostEqual(lines["cpu:naive"][8]["y"], 1.2e-3 * 1.002)
+        self.assertAlmostEqual(lines["cpu:naive, high"][8]["y"], 1.2 * 1.02e-3)
+        self.assertAlmostEqual(lines["cpu:blas"][8]["y"], 1e-3 * 1.002)
+        marks = self.driver.execute_script(
+            "return Chart.getChart('trend0').data.datasets.filter((one) => one.line)"
+            ".map((one) => one.pointRadius)")
+        self.assertIn([9 if place == 8 else 3 for place in range(14)], marks)
+        self.assertIn([3] * 14, marks)
+        rows = self.driver.execute_script(
+            "return [...document.querySelector('tbody').rows].map((row) => [...row.cells].map((c) => c.innerText))")
+        self.assertEqual(len(rows), 2)  # of two problems, one implementation
+        for row in rows:
+            self.assertEqual(row[:2], [f"{8:040x}"[:9], "cpu:naive"])
+            self.assertAlmostEqual(float(row[6]), 1.2, delta=0.005)
+        link = self.driver.find_element(By.CSS_SELECTOR, "tbody a")
+        self.assertEqual(link.get_attribute("href"), f"https://example.org/commit/{8:040x}")
+        self.driver.save_screenshot(str(SHOTS / "history.png"))
+        self.quiet()
+
+    def test_filters_and_hostile_names(self):
+        shown = self.driver.find_element(By.ID, "shown")
+        self.assertEqual(shown.text, "4 of 4 charts")
+        self.assertIn(ATTACK, self.driver.find_element(By.TAG_NAME, "main").text)
+        self.driver.find_element(By.NAME, "changed").click()
+        self.assertEqual(shown.text, "2 of 4 charts")
+        self.driver.find_element(By.NAME, "problem").send_keys("h16")
+        self.assertEqual(shown.text, "1 of 4 charts")
+        self.quiet()
 
 
 if __name__ == "__main__":

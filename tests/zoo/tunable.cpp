@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "harness/impl.hpp"
+#include "tests/zoo/plain_rnn.hpp"
 
 namespace rnnbench {
 namespace {
@@ -62,7 +62,7 @@ class Timed final : public Kernel {
   void launch(Stream) override {
     const auto end = Clock::now() + lasts_;
     if (config_.name == dies.name) std::raise(SIGKILL);
-    forward();
+    plain_rnn(p_, t_, p_.seq);
     float* out = static_cast<float*>(t_.output ? t_.output : t_.h_n);
     if (config_.name == wrong.name) out[0] += 1;
     while (Clock::now() < end) {
@@ -72,35 +72,6 @@ class Timed final : public Kernel {
   std::string note() const override { return config_.name; }
 
  private:
-  void forward() {
-    const auto B = p_.batch, H = p_.hidden, I = p_.input;
-    const LayerWeights& w = t_.layers[0];
-    const auto at = [](const void* values, std::int64_t k) {
-      return static_cast<const float*>(values)[k];
-    };
-    std::vector<double> h(static_cast<std::size_t>(B * H)), next(h.size());
-    for (std::size_t k = 0; k < h.size(); ++k) h[k] = static_cast<const float*>(t_.h_0)[k];
-    for (std::int64_t t = 0; t < p_.seq; ++t) {
-      for (std::int64_t b = 0; b < B; ++b)
-        for (std::int64_t u = 0; u < H; ++u) {
-          double sum = static_cast<double>(at(w.b_ih, u)) + at(w.b_hh, u);
-          for (std::int64_t k = 0; k < I; ++k)
-            sum += static_cast<double>(at(w.w_ih, u * I + k)) * at(t_.x, (t * B + b) * I + k);
-          for (std::int64_t k = 0; k < H; ++k)
-            sum += at(w.w_hh, u * H + k) * h[static_cast<std::size_t>(b * H + k)];
-          next[static_cast<std::size_t>(b * H + u)] = std::tanh(sum);
-        }
-      h = next;
-      if (t_.output)
-        for (std::size_t k = 0; k < h.size(); ++k)
-          static_cast<float*>(t_.output)[t * B * H + static_cast<std::int64_t>(k)] =
-              static_cast<float>(h[k]);
-    }
-    if (t_.h_n)
-      for (std::size_t k = 0; k < h.size(); ++k)
-        static_cast<float*>(t_.h_n)[k] = static_cast<float>(h[k]);
-  }
-
   const Problem p_;
   const Tensors t_;
   const Config config_;
@@ -108,12 +79,7 @@ class Timed final : public Kernel {
 };
 
 Reason unsupported(const Problem& p, const DeviceInfo&) {
-  Problem plain = p;
-  plain.batch = plain.seq = plain.input = plain.hidden = 1;
-  plain.want_output = plain.want_h_n = true;
-  Problem ours;
-  ours.cell = Cell::rnn_tanh;
-  if (plain == ours) return std::nullopt;
+  if (is_plain_rnn(p)) return std::nullopt;
   return "only rnn_tanh, one layer, no options";
 }
 

@@ -1,0 +1,134 @@
+// `rnnbench compare`: two runs, or two builds run by turns, and whether one is slower.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+#include "harness/comparison.hpp"
+#include "harness/error.hpp"
+#include "harness/interleave.hpp"
+#include "harness/main.hpp"
+#include "harness/progress.hpp"
+#include "reports/comparison_report.hpp"
+#include "reports/text.hpp"
+
+namespace rnnbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_share(const std::string& text) { return text.ends_with('%'); }
+
+/// A share, or files of runs of the same code.
+void take_noise_floor(const std::vector<std::string>& given, ComparisonOptions& options) {
+  if (given.empty()) return;
+  if (given.size() == 1 && is_share(given[0])) {
+    options.noise_floor = parse_percentage(given[0], "--noise-floor");
+    return;
+  }
+  std::vector<RunResult> runs;
+  for (const auto& file : given) runs.push_back(read_json(file));
+  options.noise_floors = noise_floors(runs);
+  for (const auto& [name, floor] : options.noise_floors)
+    options.noise_floor = std::max(options.noise_floor, floor);
+}
+
+/// A flag that the comparison sets itself in every process.
+void refuse_own_flags(const std::vector<std::string>& arguments) {
+  for (const auto& argument : arguments)
+    for (const char* own : {"--repetitions", "--out", "--format", "--metrics", "--resume",
+                            "--no-verify", "--dry-run", "--profile"})
+      if (argument == own || argument.starts_with(std::string(own) + "="))
+        throw UsageError(fmt::format(
+            "compare --interleave sets {} itself: leave it out (--rounds says how many processes)",
+            own));
+}
+
+std::vector<RunResult> run_by_turns(const CommandLine& line) {
+  refuse_own_flags(line.run_arguments);
+  if (line.run_arguments.empty())
+    throw UsageError(
+        "compare --interleave: say what to run after two dashes: -- --scenario gru --quick");
+  if (line.out.empty())
+    throw UsageError("compare --interleave: name a folder for the results with --out");
+  const fs::path folder = make_folder(line.out);
+  InterleavePlan plan;
+  std::copy(line.interleave.begin(), line.interleave.end(), plan.programs);
+  plan.arguments = line.run_arguments;
+  plan.rounds = line.compare_rounds;
+  plan.seed = line.seed;
+  plan.folder = folder;
+  Progress progress(line.quiet);
+  int done = 0;
+  const auto runs = interleave(
+      plan, [](const fs::path& file) { return read_json(file); },
+      [&](int round, const std::string& side) {
+        progress.show(fmt::format("round {}: {}", round + 1, side),
+                      static_cast<std::size_t>(done++), 2 * static_cast<std::size_t>(plan.rounds));
+      });
+  progress.clear();
+  for (const int side : {0, 1}) {
+    std::ostringstream text;
+    write_json(text, runs[static_cast<std::size_t>(side)]);
+    write_file(folder / (side == 0 ? "base.json" : "new.json"), text.view());
+  }
+  fs::remove_all(folder / "rounds");
+  return runs;
+}
+
+std::string rendered(const Comparison& comparison, const std::string& format, bool color) {
+  std::ostringstream text;
+  if (format == "md")
+    write_comparison_markdown(text, comparison);
+  else if (format == "json")
+    write_comparison_json(text, comparison);
+  else
+    write_comparison_console(text, comparison, {.color = color});
+  return text.str();
+}
+
+}  // namespace
+
+int compare_command(const CommandLine& line) {
+  const bool by_turns = !line.interleave.empty();
+  if (by_turns == !line.runs.empty())
+    throw UsageError(
+        "compare: name two runs, BASE.json NEW.json, or two programs with --interleave");
+  if (!by_turns && line.runs.size() != 2)
+    throw UsageError(
+        fmt::format("compare: expected two runs, BASE.json NEW.json, found {}", line.runs.size()));
+  if (!by_turns && !line.run_arguments.empty())
+    throw UsageError("compare: arguments of a run, after two dashes, go with --interleave");
+  ComparisonOptions options;
+  options.threshold = parse_percentage(line.threshold, "--threshold");
+  options.equal_code_rule = !line.judge_same_code;
+  options.other_machine = line.other_machine;
+  take_noise_floor(line.noise_floor, options);
+
+  std::vector<RunResult> runs;
+  if (by_turns)
+    runs = run_by_turns(line);
+  else
+    for (const auto& file : line.runs) runs.push_back(read_json(file));
+  const auto comparison = compare_runs(runs[0], runs[1], options);
+  if (!line.out.empty()) {
+    const fs::path folder = make_folder(line.out);
+    write_file(folder / "comparison.md", rendered(comparison, "md", false));
+    write_file(folder / "comparison.json", rendered(comparison, "json", false));
+  }
+  const bool color = line.color && isatty(STDOUT_FILENO) != 0 && !std::getenv("NO_COLOR");
+  std::cout << rendered(comparison, line.compare_format, color) << std::flush;
+
+  const auto any = [&](auto is) {
+    return std::any_of(comparison.cases.begin(), comparison.cases.end(),
+                       [&](const auto& one) { return is(one.verdict); });
+  };
+  if (line.fail_on.empty()) return 0;
+  if (any(is_regression)) return 1;
+  return line.fail_on == "undecided" && any([](Verdict v) { return !is_decided(v); }) ? 1 : 0;
+}
+
+}  // namespace rnnbench
