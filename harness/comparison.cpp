@@ -230,7 +230,10 @@ Comparison compare_runs(const RunResult& base, const RunResult& fresh,
       continue;
     }
     const CaseResult& b = *found->second;
-    if (!timed(a) && !timed(b)) continue;  // nothing was, nothing is
+    if (!timed(a) && !timed(b)) {
+      comparison.no_time.push_back(fmt::format("{} ({})", key, name(b.outcome)));
+      continue;
+    }
     ComparedCase& one = comparison.cases.emplace_back();
     one.name = key, one.problem = id(a.problem), one.impl = label(a);
     if (!timed(a) || !timed(b)) {

@@ -56,6 +56,7 @@ struct Comparison {
   ComparisonOptions options;
   std::vector<ComparedCase> cases;  // in the order of the base
   std::vector<std::string> only_base, only_new;
+  std::vector<std::string> no_time;      // in both: what is mistrusted counts as such
   std::vector<std::string> differences;  // of environments: "git revision: a, b"
 };
 

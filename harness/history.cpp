@@ -24,10 +24,33 @@ std::string machine_text(const RunResult& run, const CaseResult& result) {
     if (device_key(device) != result.device) continue;
     const auto driver = fact(device.card, "driver");
     return fmt::format("{}, {} {}{}", device.name, device.units,
-                       device.kind == Device::cpu ? "cores" : "SMs",
+                       device.kind != Device::cpu ? "SMs"
+                       : device.units == 1        ? "core"
+                                                  : "cores",
                        driver.empty() ? "" : ", driver " + driver);
   }
   return result.device;
+}
+
+bool is_timed(const CaseResult& result) {
+  return result.time &&
+         (result.outcome == Outcome::passed || result.outcome == Outcome::unverified);
+}
+
+/// A case's time as a series, without commit and value.
+HistoryEntry time_of(const RunResult& run, const CaseResult& result) {
+  HistoryEntry e;
+  e.machine = machine_text(run, result);
+  e.scenario = result.scenario, e.problem = id(result.problem);
+  e.impl = result.impl, e.mode = result.mode;
+  e.measure = "time", e.unit = "s";
+  return e;
+}
+
+std::string case_text(const HistoryEntry& e) {
+  return fmt::format("{}/{}/{}{}{}", e.scenario, e.problem, e.impl,
+                     e.mode == "eager" ? "" : "/" + e.mode,
+                     e.measure == "time" ? "" : ": " + e.measure);
 }
 
 /// Instructions of a call over its steps, where callgrind counted them: the same every time.
@@ -58,16 +81,10 @@ std::vector<HistoryEntry> entries_of(const RunResult& run, const std::string& co
   std::vector<HistoryEntry> entries;
   const auto of = commit.empty() ? commit_of(run) : commit;
   for (const auto& result : run.cases) {
-    if (!result.time ||
-        (result.outcome != Outcome::passed && result.outcome != Outcome::unverified))
-      continue;
-    HistoryEntry e;
+    if (!is_timed(result)) continue;
+    HistoryEntry e = time_of(run, result);
     e.commit = of;
     e.time = time.empty() ? run.started : time;
-    e.machine = machine_text(run, result);
-    e.scenario = result.scenario, e.problem = id(result.problem);
-    e.impl = result.impl, e.mode = result.mode;
-    e.measure = "time", e.unit = "s";
     e.value = result.time->median, e.low = result.time->ci_low, e.high = result.time->ci_high;
     e.processes = process_medians(run, result);
     entries.push_back(e);
@@ -136,6 +153,24 @@ void judge_exact(ComparedCase& one, double base, double fresh, double threshold)
 
 }  // namespace
 
+std::vector<ComparedCase> lost_cases(const std::vector<HistoryEntry>& store, const RunResult& run) {
+  std::vector<ComparedCase> lost;
+  for (const auto& result : run.cases) {
+    if (is_timed(result)) continue;
+    const auto series = series_of(time_of(run, result));
+    if (std::none_of(store.begin(), store.end(),
+                     [&](const auto& entry) { return series_of(entry) == series; }))
+      continue;
+    ComparedCase& one = lost.emplace_back();
+    one.name = case_text(time_of(run, result));
+    one.problem = id(result.problem), one.impl = result.impl;
+    one.verdict = Verdict::broken;
+    one.why = fmt::format("{}{}", name(result.outcome),
+                          result.reason.empty() ? "" : ": " + result.reason);
+  }
+  return lost;
+}
+
 Comparison check_against(const std::vector<HistoryEntry>& store,
                          const std::vector<HistoryEntry>& fresh, std::size_t last,
                          const ComparisonOptions& options) {
@@ -146,9 +181,7 @@ Comparison check_against(const std::vector<HistoryEntry>& store,
   comparison.options = options;
   std::vector<std::size_t> tested;
   for (const auto& entry : fresh) {
-    auto name = fmt::format("{}/{}/{}{}", entry.scenario, entry.problem, entry.impl,
-                            entry.mode == "eager" ? "" : "/" + entry.mode);
-    if (entry.measure != "time") name += ": " + entry.measure;
+    const auto name = case_text(entry);
     const auto found = by_series.find(series_of(entry));
     const auto recent = found == by_series.end()
                             ? std::vector<HistoryEntry>{}

@@ -46,6 +46,9 @@ struct Trend {
 /// `least`: share below which a change is none.
 std::vector<Trend> trends(std::vector<HistoryEntry> entries, double least);
 
+/// Cases of a run that have no time and had one at an earlier commit: `broken`.
+std::vector<ComparedCase> lost_cases(const std::vector<HistoryEntry>& store, const RunResult& run);
+
 /// Each case of `fresh` against the commits since its last change, at most `last` of them and not
 /// its own: their processes together. The noise floor of a case is how far these commits' medians
 /// lie from the median of them all. Cases without history are in `only_new`.

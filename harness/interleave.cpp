@@ -67,10 +67,24 @@ std::string last_line(const fs::path& log) {
   return last;
 }
 
+/// Gone with its owner, whatever happens.
+class Scratch {
+ public:
+  explicit Scratch(fs::path folder) : folder_(std::move(folder)) {}
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+ private:
+  fs::path folder_;
+};
+
 /// One process of one side, as its results.json. Exit code 1, a wrong case, is in the results.
 RunResult run_once(const InterleavePlan& plan, int side, int round, const ReadRun& read) {
-  const fs::path folder = plan.folder / "rounds" / fmt::format("{}-{}", round, side_names[side]);
-  fs::remove_all(folder);
+  const fs::path folder = plan.folder / fmt::format("{}-{}", round, side_names[side]);
   fs::create_directories(folder);
   std::vector<std::string> words{plan.programs[side]};
   words.insert(words.end(), plan.arguments.begin(), plan.arguments.end());
@@ -132,6 +146,7 @@ void summarize_all(RunResult& run) {
 
 std::vector<RunResult> interleave(const InterleavePlan& plan, const ReadRun& read,
                                   const std::function<void(int, const std::string&)>& say) {
+  const Scratch scratch(plan.folder);
   std::vector<RunResult> runs(2);
   std::mt19937_64 random(plan.seed);
   for (int round = 0; round < plan.rounds; ++round) {

@@ -14,8 +14,8 @@ struct InterleavePlan {
   std::string programs[2];             // rnnbench of either build: base, new
   std::vector<std::string> arguments;  // of a run: "--scenario", "gru"
   int rounds = 9;
-  std::uint64_t seed = 1;  // of who goes first in a round
-  std::filesystem::path folder;
+  std::uint64_t seed = 1;        // of who goes first in a round
+  std::filesystem::path folder;  // for each process's results: made, and removed with all in it
 };
 
 /// Reads a results.json; of reports/writers.hpp, which the engine does not see.

@@ -60,7 +60,7 @@ std::vector<RunResult> run_by_turns(const CommandLine& line) {
   plan.arguments = line.run_arguments;
   plan.rounds = line.compare_rounds;
   plan.seed = line.seed;
-  plan.folder = folder;
+  plan.folder = folder / fmt::format(".processes-{}", getpid());
   Progress progress(line.quiet);
   int done = 0;
   const auto runs = interleave(
@@ -75,7 +75,6 @@ std::vector<RunResult> run_by_turns(const CommandLine& line) {
     write_json(text, runs[static_cast<std::size_t>(side)]);
     write_file(folder / (side == 0 ? "base.json" : "new.json"), text.view());
   }
-  fs::remove_all(folder / "rounds");
   return runs;
 }
 

@@ -78,8 +78,11 @@ int page(const CommandLine& line) {
 int check(const CommandLine& line) {
   ComparisonOptions options;
   options.threshold = parse_percentage(line.threshold, "--threshold");
-  const auto comparison =
-      check_against(stored(line), entries_from(line), static_cast<std::size_t>(line.last), options);
+  const auto store = stored(line);
+  auto comparison =
+      check_against(store, entries_from(line), static_cast<std::size_t>(line.last), options);
+  for (const auto& file : line.runs)
+    for (auto& one : lost_cases(store, read_json(file))) comparison.cases.push_back(std::move(one));
   if (line.compare_format == "md")
     write_comparison_markdown(std::cout, comparison);
   else if (line.compare_format == "json")

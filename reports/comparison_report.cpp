@@ -91,6 +91,7 @@ std::vector<std::string> notes(const Comparison& comparison) {
   };
   list("Only in BASE:", comparison.only_base);
   list("Only in NEW:", comparison.only_new);
+  list("Without a time in both:", comparison.no_time);
   list("What differs (BASE, NEW):", comparison.differences);
   return lines;
 }
@@ -175,6 +176,7 @@ void write_comparison_json(std::ostream& out, const Comparison& comparison) {
             {"summary", counts_of(comparison)},
             {"only_base", comparison.only_base},
             {"only_new", comparison.only_new},
+            {"no_time", comparison.no_time},
             {"differences", comparison.differences},
             {"cases", Json::array()}};
   for (const auto& one : comparison.cases) {

@@ -170,7 +170,7 @@ void fields(A& a, Is<PlanProtocol> auto& p) {
 template <class A>
 void fields(A& a, Is<RunResult> auto& r) {
   a("command", r.command), a("started", r.started), a("elapsed_s", r.elapsed_s);
-  a("interrupted", r.interrupted), a("warning", r.warning), a("environment", r.environment),
+  a("interrupted", r.interrupted), a.later("warning", r.warning), a("environment", r.environment),
       a("protocols", r.protocols);
 }
 

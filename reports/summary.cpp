@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <utility>
@@ -279,6 +280,27 @@ std::string why_missing(const Profile& profile, const std::string& name) {
   return profile.region.at(name).why;
 }
 
+/// Of the implementation that is fastest most often: by how much, and how far from the floor.
+std::string by_how_much(const std::vector<Section>& all, const std::string& label) {
+  double logs = 0;
+  int compared = 0;
+  std::vector<double> shares;
+  for (const Section& s : all) {
+    const Row* best = fastest_row(s);
+    if (!best || best->label != label) continue;
+    if (best->speedup && s.baseline != label) logs += std::log(*best->speedup), ++compared;
+    if (best->floor_share) shares.push_back(*best->floor_share);
+  }
+  std::string text;
+  if (compared > 0)
+    text += fmt::format("{} as fast as their baselines in the geometric mean",
+                        format_ratio(std::exp(logs / compared)));
+  if (!shares.empty())
+    text += fmt::format("{}{} of the floor's speed in the median", text.empty() ? "" : ", ",
+                        format_percent(median(shares)));
+  return text.empty() ? "" : fmt::format(" {} there: {}.", label, text);
+}
+
 }  // namespace
 
 std::vector<std::string> counters_notes(const RunResult& run) {
@@ -388,7 +410,8 @@ std::string conclusion(const RunResult& run, const std::vector<Section>& all) {
     text += text.empty()
                 ? fmt::format("{} is fastest on {} of {} problems", label, count, all.size())
                 : fmt::format(", {} on {}", label, count);
-  return (text.empty() ? no_winner(all) : text + ".") + " " + tally(run);
+  if (text.empty()) return no_winner(all) + " " + tally(run);
+  return text + "." + by_how_much(all, order.front().first) + " " + tally(run);
 }
 
 }  // namespace rnnbench

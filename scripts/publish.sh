@@ -8,6 +8,7 @@
 # arguments, is left as it is. One that was cut off is kept as far as it got, in reports/results/.partial, and
 # goes on from there (rnnbench --resume), on another machine of the same kind too: build the same revision there and
 # bring that folder along. With another revision, build, kind of machine or arguments it begins anew.
+# In the end the documents' tables and plots are made anew (scripts/tables.py, scripts/plots.py).
 # RNNBENCH names another binary than build/rnnbench; PUBLISH_SECONDS is how long to go on for.
 # Exit code: 0 all passed; 1 one did not, or wrote no results; 3 the time was over, or it was interrupted.
 set -euo pipefail
@@ -106,4 +107,13 @@ for scenario in $scenarios; do
   if [ $status = 0 ]; then echo "$revision $arguments" >"$out/published.txt"; else failed=1; fi
   grep -E '^[a-z]+:[a-z].* is fastest|^Nothing' "$out/console.txt" | sed "s|^|$scenario: |" || true
 done
+# What documents show of results follows them.
+if [ -f scripts/tables.py ] && command -v python3 >/dev/null; then
+  python3 scripts/tables.py || failed=1
+  if python3 -c 'import matplotlib' 2>/dev/null; then
+    python3 scripts/plots.py || failed=1
+  else
+    echo "plots in docs/images are as they were: python3 has no matplotlib (python3-matplotlib)"
+  fi
+fi
 exit $failed

@@ -9,7 +9,8 @@ run_packages="g++ cmake ninja-build libbenchmark-dev libcli11-dev libfmt-dev nlo
   libtomlplusplus-dev libopenblas-pthread-dev libdnnl-dev libjs-chart.js zlib1g-dev"
 test_packages="git libgtest-dev python3 python3-numpy"
 # Wanted by tests that skip themselves without it; not every distribution has it.
-optional_test_packages="python3-torch chromium chromium-driver python3-selenium python3-scipy"
+optional_test_packages="python3-torch chromium chromium-driver python3-selenium python3-scipy
+  python3-matplotlib"
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build

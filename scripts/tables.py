@@ -157,8 +157,8 @@ def runs(match):
           for problem, impl in cases)])
 
 
-def peers(match):
-    source, impl, down, across = match.groups()
+def against_peers(source, impl):
+    """Each problem that impl passed, as (its fastest row, the fastest row of impl and of peers in each format)."""
     rows = [r for r in read(source) if r["outcome"] == "passed" and not r["derived"]]
     fastest = {}  # of each problem, apart from its format: {(dtype, whether a peer): row}
     for r in sorted(rows, key=lambda r: -float(r["median_s"])):
@@ -166,8 +166,13 @@ def peers(match):
             anyhow = re.sub(rf"_{r['dtype']}(?=_|$)", "", r["problem"])
             fastest.setdefault(anyhow, {})[r["dtype"], r["peer"] == "true"] = r
     order = list(dict.fromkeys(r["problem"] for r in rows))
-    own = sorted(((r, found) for found in fastest.values() for (_, peer), r in found.items() if not peer),
-                 key=lambda one: order.index(one[0]["problem"]))
+    return sorted(((r, found) for found in fastest.values() for (_, peer), r in found.items() if not peer),
+                  key=lambda one: order.index(one[0]["problem"]))
+
+
+def peers(match):
+    source, impl, down, across = match.groups()
+    own = against_peers(source, impl)
     if not own:
         sys.exit(f"{source}: no problem that {impl} passed")
     if down:
@@ -265,8 +270,21 @@ def sweep(match):
     return f"{table}\n{below}"
 
 
+# Times, rates and speed-ups: in README.md they come from result files.
+MEASURED = re.compile(r"\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|x|×|[kMGT]?FLOP/s|[MGT]B/s|times as (?:fast|slow))(?!\w)")
+MADE = re.compile(r"<!-- (?:from|ratio|count|runs|peers|sweep): .*?<!-- end -->", re.S)
+
+
+def typed_numbers(text):
+    """Measured numbers that stand outside of what is made from result files."""
+    return MEASURED.findall(MADE.sub("", text))
+
+
 def main():
     stale = []
+    if typed := typed_numbers((TOP / "README.md").read_text()):
+        sys.exit(f"README.md: measured numbers that no result file says: {', '.join(typed)}; take them from one "
+                 "(scripts/tables.py names the ways)")
     for document in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
         old = document.read_text()
         taken = [m.group(0) for pattern in (BLOCK, RATIO, COUNT, RUNS, PEERS, SWEEP)

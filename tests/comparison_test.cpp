@@ -173,7 +173,9 @@ TEST(Comparison, WhatNoLongerWorksIsARegression) {
   EXPECT_TRUE(is_regression(one.verdict));
   EXPECT_EQ(one.why, "incorrect: h_n[0]: got 1 in NEW");
   EXPECT_EQ(verdict_of(wrong, changed(base)), Verdict::mended);
-  EXPECT_TRUE(compare_runs(wrong, wrong, {}).cases.empty());
+  const auto neither = compare_runs(wrong, wrong, {});
+  EXPECT_TRUE(neither.cases.empty());
+  EXPECT_EQ(neither.no_time.size(), 1u);
   const auto other = run_of({processes(steady, "cpu:other")});
   const auto apart = compare_runs(base, other, {});
   EXPECT_EQ(apart.only_base, (std::vector<std::string>{case_name(base.cases[0])}));

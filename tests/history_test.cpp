@@ -212,6 +212,18 @@ TEST(History, WhatIsCountedNeedsNoStatistics) {
   EXPECT_EQ(check_against({before}, {after}, 10, {}).cases.at(0).verdict, Verdict::same);
 }
 
+TEST(History, WhatHadATimeAndHasNoneIsBroken) {
+  auto run = run_of(10, "new");
+  run.cases[0].outcome = Outcome::incorrect;
+  run.cases[0].reason = "off by one";
+  run.cases.push_back(untimed("cpu:never", Outcome::unsupported, "no such cell"));
+  const auto lost = lost_cases({entry("a", "1", 1)}, run);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].verdict, Verdict::broken);
+  EXPECT_EQ(lost[0].why, "incorrect: off by one");
+  EXPECT_TRUE(entries_of(run, "", "").empty());
+}
+
 TEST(History, GithubBenchmarkHasItsFields) {
   std::ostringstream out;
   write_github_benchmark(out, {entry("a", "1", 0.002)});

@@ -47,8 +47,13 @@ function trendLines(chart, commits) {
   return sets;
 }
 
+/// Lines too far apart for one linear axis.
+const farApart = 10;
+
 function drawTrend(chart, canvas) {
   const commits = commitsOf(chart);
+  const values = chart.lines.flatMap((line) => line.points.map((point) => point.value));
+  const logarithmic = Math.max(...values) > farApart * Math.min(...values);
   draw(canvas, {
     type: 'line',
     data: {datasets: trendLines(chart, commits)},
@@ -58,7 +63,7 @@ function drawTrend(chart, canvas) {
       scales: {
         x: {type: 'linear', title: {display: true, text: 'commit'}, min: 0, max: Math.max(1, commits.length - 1),
             ticks: {stepSize: 1, maxRotation: 60, callback: (value) => commits[value] ? short(commits[value]) : ''}},
-        y: chart.unit === 's' ? secondsAxis('median, with its 95 % interval', false)
+        y: chart.unit === 's' ? secondsAxis('median, with its 95 % interval', logarithmic)
             : {beginAtZero: true, title: {display: true, text: chart.measure}},
       },
       plugins: {
@@ -120,14 +125,17 @@ const watcher = new IntersectionObserver((entries) => {
     }
 }, {rootMargin: '600px'});
 
+function hasAll(text, field) {
+  return field.value.toLowerCase().split(/\s+/).every((word) => text.toLowerCase().includes(word));
+}
+
 function wantedCharts() {
-  const {machine, measure, problem, changed} = form.elements;
-  const words = problem.value.toLowerCase().split(/\s+/).filter((word) => word);
-  return data.charts.filter((chart) =>
-    (!machine.value || chart.machine === machine.value) && (!measure.value || chart.measure === measure.value) &&
-    (!changed.checked || chart.lines.some((line) => line.changes.length > 0)) &&
-    words.every((word) => [chart.problem, chart.scenario, ...chart.lines.map((line) => line.series)]
-        .some((text) => text.toLowerCase().includes(word))));
+  const {machine, measure, problem, series, changed} = form.elements;
+  return data.charts
+      .filter((chart) => (!machine.value || chart.machine === machine.value) &&
+          (!measure.value || chart.measure === measure.value) && hasAll(`${chart.problem} ${chart.scenario}`, problem))
+      .map((chart) => ({...chart, lines: chart.lines.filter((line) => hasAll(line.series, series))}))
+      .filter((chart) => changed.checked ? chart.lines.some((line) => line.changes.length > 0) : chart.lines.length > 0);
 }
 
 const chartsAtOnce = 60;

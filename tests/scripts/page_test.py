@@ -281,6 +281,10 @@ class History(InBrowser):
         self.assertEqual(shown.text, "2 of 4 charts")
         self.driver.find_element(By.NAME, "problem").send_keys("h16")
         self.assertEqual(shown.text, "1 of 4 charts")
+        self.driver.find_element(By.NAME, "series").send_keys("naive")
+        self.assertEqual(list(self.chart("trend0"))[-1], "cpu:naive")
+        self.driver.find_element(By.NAME, "series").send_keys("blas")
+        self.assertEqual(shown.text, "0 of 4 charts")
         self.quiet()
 
 

@@ -90,6 +90,13 @@ after
         self.assertIn("README.md", done.stdout)
         self.assertEqual(self.readme.read_text(), stale)
 
+    def test_a_measured_number_outside_of_tables_is_an_error_in_the_readme(self):
+        for typed in ("takes 3.2 ms", "2.5x as fast", "at 1.7 TFLOP/s", "is 3 times as fast"):
+            done = self.run_on(f"{HEAD}\n<!-- end -->\n{typed}\n", "--check")
+            self.assertEqual(done.returncode, 1, typed)
+            self.assertIn("README.md: measured numbers that no result file says", done.stderr)
+        self.assertEqual(self.run_on("a 95 % interval over 9 rounds, 3 s a case\n", "--check").returncode, 0)
+
     def test_nothing_in_common_is_an_error(self):
         done = self.run_on(f"{HEAD.replace('cuda:b', 'cuda:c')}\n<!-- end -->\n")
         self.assertEqual(done.returncode, 1)
