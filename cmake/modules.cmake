@@ -21,6 +21,7 @@ target_include_directories(rnnbench_cpu PRIVATE ${OpenBLAS_INCLUDE_DIRS})
 target_link_libraries(rnnbench_cpu PRIVATE ${OpenBLAS_LIBRARIES} fmt::fmt Threads::Threads)
 if(dnnl_FOUND)
   target_link_libraries(rnnbench_cpu PRIVATE DNNL::dnnl)
+  target_compile_definitions(rnnbench_cpu PRIVATE RNNBENCH_HAS_ONEDNN)
 endif()
 
 if(RNNBENCH_WITH_CUDA)

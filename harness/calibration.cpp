@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// These change whenever what is measured, or how, changes.
-constexpr int calibration_version = 3;
+constexpr int calibration_version = 4;
 constexpr int exchange_version = 1;
 
 /// One file a device; the parts that make two devices different are hashed into its name.

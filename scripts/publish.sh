@@ -22,7 +22,11 @@ unfinished=$partials/$1
 scenarios=$2
 shift 2
 quiet=()
-for word; do [ "$word" != --quiet ] || quiet=(--quiet); done
+formats=(--format "console,json,csv,md")  # the page is more than a megabyte, and `rnnbench report` makes it again
+for word; do
+  [ "$word" != --quiet ] || quiet=(--quiet)
+  [ "$word" != --format ] || formats=()
+done
 version=$("$program" --version)
 revision=$(sed -n 's/^git revision: //p' <<<"$version")
 ! grep -q '^git state: dirty' <<<"$version" || revision=unknown
@@ -80,7 +84,7 @@ for scenario in $scenarios; do
     rm -rf "$part"
     mkdir -p "$part"
     echo "$revision $arguments" >"$part/begun.txt"
-    run --scenario "$scenario" --out "$part" --no-color "$@"
+    run --scenario "$scenario" --out "$part" --no-color "${formats[@]}" "$@"
   fi
   # 137 with time left is no cut by the time: somebody else killed it, for its memory perhaps.
   if [ $status = 124 ] || [ $status = 130 ] || { [ $status = 137 ] && [ $SECONDS -ge $end ]; }; then
@@ -95,7 +99,6 @@ for scenario in $scenarios; do
     failed=1
     continue
   fi
-  rm -f "$part/report.html"  # more than a megabyte that `rnnbench report` makes again
   # The results name where they were written, in full where they went on; they are to name where they are kept.
   sed -i "s|$top/$part|$out|g; s|$part|$out|g" "$part"/*
   find "$part" \( -name '*.json' -o -name '*.csv' \) -size +1000000c -exec gzip -9n {} +
