@@ -209,7 +209,8 @@ class PublishResumes(PublishCase):
         run = self.finish_the_program(*self.cut_off_the_program())
         self.assertNotIn("machines", run["warning"])
         self.assertFalse(run["interrupted"])
-        self.assertIn(" --out reports/results/chip/many --no-color --device cpu ", run["command"])
+        self.assertIn(" --out reports/results/chip/many --no-color --format console,json,csv,md --device cpu ",
+                      run["command"])
         self.assertIn("Written: reports/results/chip/many/", self.kept()["many/console.txt"])
 
     def test_the_program_goes_on_on_another_machine(self):
