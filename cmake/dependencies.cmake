@@ -6,6 +6,7 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(benchmark REQUIRED)
 find_package(OpenBLAS REQUIRED)
+find_package(hwy REQUIRED)  # Highway: vectors of whatever the machine has
 find_package(ZLIB REQUIRED)  # reads packed results
 
 # toml++ as headers only: the same on every distribution, and one library less to carry along.

@@ -6,7 +6,7 @@
 
 # All names are the same on Debian 12 and Ubuntu 24.04.
 run_packages="g++ cmake ninja-build libbenchmark-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-  libtomlplusplus-dev libopenblas-pthread-dev libdnnl-dev libjs-chart.js zlib1g-dev"
+  libtomlplusplus-dev libopenblas-pthread-dev libdnnl-dev libhwy-dev libjs-chart.js zlib1g-dev"
 test_packages="git libgtest-dev python3 python3-numpy"
 # Wanted by tests that skip themselves without it; not every distribution has it.
 optional_test_packages="python3-torch chromium chromium-driver python3-selenium python3-scipy

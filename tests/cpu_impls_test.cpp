@@ -24,7 +24,7 @@ class CpuImpls : public ::testing::Test {
   static const Backend& backend() { return *Registry::instance().backend(Device::cpu); }
   static std::vector<const Impl*> impls() {
     std::vector<const Impl*> found;
-    for (const char* name : {"cpu:naive", "cpu:blas", "cpu:onednn"})
+    for (const char* name : {"cpu:naive", "cpu:blas", "cpu:fused", "cpu:persistent", "cpu:onednn"})
       if (const Impl* impl = Registry::instance().find(name)) found.push_back(impl);
     return found;
   }
@@ -123,9 +123,9 @@ class Bench {
   Values expected_[calls];
 };
 
-TEST_F(CpuImpls, NaiveAndBlasAreThere) {
-  EXPECT_TRUE(Registry::instance().find("cpu:naive"));
-  EXPECT_TRUE(Registry::instance().find("cpu:blas"));
+TEST_F(CpuImpls, TheFourFamiliesAreThere) {
+  for (const char* name : {"cpu:naive", "cpu:blas", "cpu:fused", "cpu:persistent"})
+    EXPECT_TRUE(Registry::instance().find(name)) << name;
 }
 
 TEST_F(CpuImpls, RandomProblemsAgreeWithThePlainLoop) {
@@ -179,7 +179,9 @@ TEST_F(CpuImpls, OtherDtypesAreRefusedWithAReason) {
       Problem p;
       p.dtype = dtype;
       const Reason reason = impl->unsupported(p, devices[0]);
-      EXPECT_EQ(reason.has_value(), dtype != Dtype::f32) << impl->name;
+      const bool packed = impl->name == "fused" || impl->name == "persistent";
+      const bool has = dtype == Dtype::f32 || (packed && dtype == Dtype::bf16);
+      EXPECT_EQ(reason.has_value(), !has) << impl->name;
       if (reason) {
         EXPECT_NE(reason->find(name(dtype)), std::string::npos) << *reason;
       }
