@@ -280,14 +280,17 @@ CLI::App* add_compare(CLI::App& app, CommandLine& line, Texts& texts) {
           "what runs of the same code differ by: 3%, or results.json of two or more of them")
       ->expected(1, 100);
   compare
-      ->add_option("--fail-on", line.fail_on, "exit code 1 on a regression, or also if undecided")
+      ->add_option("--fail-on", line.fail_on,
+                   "exit code 1 on a regression, or also if undecided: too noisy, not comparable, "
+                   "or a case is gone; on either where no case is in both runs")
       ->check(CLI::IsMember({"regression", "undecided"}));
   compare
       ->add_option("--interleave", line.interleave,
                    "two builds of rnnbench, run by turns with the arguments after two dashes")
       ->expected(2);
   compare->add_option("--rounds", line.compare_rounds, "of --interleave: processes a side (9)")
-      ->check(CLI::Range(1, 1000));
+      ->check(CLI::Range(1, 1000))
+      ->each([&line](const std::string&) { line.rounds_given = true; });
   compare->add_option("--seed", line.seed, "of --interleave: who goes first in each round (1)")
       ->check(whole_number());
   compare->add_flag("--judge-same-code", line.judge_same_code,
@@ -337,6 +340,8 @@ CLI::App* add_history(CLI::App& app, CommandLine& line, Texts& texts) {
   check->add_option("--last", line.last, "commits to hold it against, at most (10)")
       ->check(CLI::Range(1, 1000));
   check->add_option("--threshold", line.threshold, "changes up to this are none (2%)");
+  check->add_option("--noise-floor", line.floor_share,
+                    "what runs of one code differ by at least: 3% (as the commits before do)");
   check->add_option("--format", line.compare_format, "console, md or json")
       ->check(CLI::IsMember({"console", "md", "json"}));
   check->add_flag("--no-color", texts.no_color, "plain text");
@@ -369,7 +374,8 @@ double parse_percentage(const std::string& text, const std::string& flag) {
   while (number.ends_with(' ')) number.pop_back();
   if (!CLI::detail::lexical_cast(number, value) || !std::isfinite(value) || value < 0 ||
       value >= 100)
-    throw UsageError(fmt::format("{} {}: expected a percentage such as 2%", flag, text));
+    throw UsageError(fmt::format(
+        "{} {}: expected a percentage such as 2%, of 0 and more and under 100", flag, text));
   return value / 100;
 }
 

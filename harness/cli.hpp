@@ -61,8 +61,10 @@ struct CommandLine {
   std::vector<std::string> interleave;     // two programs
   std::vector<std::string> run_arguments;  // after two dashes
   int compare_rounds = 9;
+  bool rounds_given = false;
 
   std::string history_what, store, commit, commit_time, commit_url, resources;  // history
+  std::string floor_share;                                                      // history check
   int last = 10;
 
   std::string list_what = "all";  // list: all, scenarios, impls, devices or metrics

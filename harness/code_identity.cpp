@@ -40,7 +40,9 @@ Facts code_facts(const Catalog& catalog) {
   Facts facts{{"code of rnnbench", hashes.of("plugin " + program_file().string())}};
   for (std::size_t k = 0; k < catalog.providers().size(); ++k) {
     const auto& provider = catalog.providers()[k];
-    facts.emplace_back("code of " + provider.name, hashes.of(provider.origin));
+    const bool command = provider.origin.starts_with("command ");
+    facts.emplace_back("code of " + provider.name,
+                       hashes.of(provider.origin) + (command ? unknown_code : ""));
     std::string all;
     for (const auto& library : mapped_libraries(catalog.describer_pid(k), hashes))
       all += library + "\n";

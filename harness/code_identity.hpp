@@ -10,6 +10,10 @@ namespace rnnbench {
 /// (CodeHashes); "libraries of cpu", …: names and sizes of what its worker has loaded, hashed.
 Facts code_facts(const Catalog& catalog);
 
+/// Ends the fact of an external worker: its command and the files named in it are known, what those
+/// read is not.
+inline constexpr const char* unknown_code = " (a command: what it reads is not known)";
+
 /// Whether a fact is one of these, or the version of a library opened late.
 bool tells_code(const std::string& label);
 

@@ -54,6 +54,12 @@ bool timed(const CaseResult& result) {
          !result.samples.empty();
 }
 
+/// Says itself that something is wrong; not one that does not run here.
+bool went_wrong(const CaseResult& result) {
+  return result.outcome == Outcome::incorrect || result.outcome == Outcome::failed ||
+         result.outcome == Outcome::crashed || result.outcome == Outcome::timed_out;
+}
+
 std::string fact(const Facts& facts, std::string_view label) {
   for (const auto& [key, value] : facts)
     if (key == label) return value;
@@ -102,13 +108,31 @@ bool same_code(const RunResult& base, const RunResult& fresh) {
   for (int side = 0; side < 2; ++side)
     for (const auto& one : (side == 0 ? base : fresh).environment.facts)
       if (tells_code(one.first)) code[side].push_back(one);
-  return !code[0].empty() && code[0] == code[1];
+  const bool known = std::none_of(code[0].begin(), code[0].end(), [](const auto& one) {
+    return one.second.ends_with(unknown_code);
+  });
+  return known && !code[0].empty() && code[0] == code[1];
 }
 
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
-/// A verdict from the numbers; `false_discoveries` is there already.
-void judge(ComparedCase& one, const ComparisonOptions& options) {
+/// Why a case that may well have changed got no verdict, or that its interval is wide.
+std::string noise_text(const ComparedCase& one, const ComparisonOptions& options,
+                       std::size_t family) {
+  const auto& r = *one.ratio;
+  const double off = std::max(r.ratio, 1 / r.ratio) - 1;
+  const bool apart = (r.low > 1 || r.high < 1) && off > options.threshold;
+  if (apart && off > one.gate && one.false_discoveries > false_discovery_rate)
+    return fmt::format("q is {:.2g}: among {} cases, {} processes a side tell one alone",
+                       one.false_discoveries, family,
+                       std::max(fewest_a_side(family, false_discovery_rate), fewest_processes));
+  if (apart || one.gate > options.threshold)
+    return fmt::format("the machine's noise floor is {}", percent(one.gate));
+  return fmt::format("the interval reaches beyond {}", percent(options.threshold));
+}
+
+/// A verdict from the numbers; `false_discoveries` is there already, of `family` cases.
+void judge(ComparedCase& one, const ComparisonOptions& options, std::size_t family) {
   const std::size_t fewest = std::min(one.base_count, one.new_count);
   const auto& r = *one.ratio;
   const double off = std::max(r.ratio, 1 / r.ratio) - 1;
@@ -123,14 +147,12 @@ void judge(ComparedCase& one, const ComparisonOptions& options) {
   const bool differs = one.false_discoveries <= false_discovery_rate && (r.low > 1 || r.high < 1);
   if (differs && off > one.gate) {
     one.verdict = r.ratio > 1 ? Verdict::slower : Verdict::faster;
-  } else if (r.low > 1 / (1 + options.threshold) && r.high < 1 + options.threshold) {
+  } else if (r.low > 1 / (1 + options.threshold) && r.high < 1 + options.threshold &&
+             one.gate <= options.threshold) {
     one.verdict = Verdict::same;
   } else {
     one.verdict = Verdict::too_noisy;
-    if (differs && off > options.threshold)
-      one.why = fmt::format("the machine's noise floor is {}", percent(one.gate));
-    else
-      one.why = fmt::format("the interval reaches beyond {}", percent(options.threshold));
+    one.why = noise_text(one, options, family);
   }
 }
 
@@ -188,6 +210,19 @@ bool is_decided(Verdict verdict) {
   return verdict != Verdict::too_noisy && verdict != Verdict::not_comparable;
 }
 
+bool has_regression(const Comparison& comparison) {
+  const bool nothing = comparison.cases.empty() && (comparison.kind != ComparisonKind::commits ||
+                                                    !comparison.only_base.empty());
+  return nothing || std::any_of(comparison.cases.begin(), comparison.cases.end(),
+                                [](const auto& one) { return is_regression(one.verdict); });
+}
+
+bool is_undecided(const Comparison& comparison) {
+  return !comparison.only_base.empty() ||
+         std::any_of(comparison.cases.begin(), comparison.cases.end(),
+                     [](const auto& one) { return !is_decided(one.verdict); });
+}
+
 std::vector<double> process_medians(const RunResult& run, const CaseResult& result) {
   return values(medians_by_round(run, result));
 }
@@ -207,7 +242,7 @@ void judge(Comparison& comparison, const std::vector<std::size_t>& tested) {
   for (std::size_t k = 0; k < tested.size(); ++k) {
     auto& one = comparison.cases[tested[k]];
     one.false_discoveries = rates[k];
-    judge(one, comparison.options);
+    judge(one, comparison.options, tested.size());
   }
 }
 
@@ -217,6 +252,7 @@ Comparison compare_runs(const RunResult& base, const RunResult& fresh,
   comparison.options = options;
   const auto turns = fact(base.environment.facts, by_turns_fact);
   const bool paired = !turns.empty() && turns == fact(fresh.environment.facts, by_turns_fact);
+  if (paired) comparison.kind = ComparisonKind::by_turns;
   const auto theirs = by_name(fresh);
   const bool equal_code = options.equal_code_rule && same_code(base, fresh);
   std::vector<std::size_t> tested;
@@ -230,15 +266,16 @@ Comparison compare_runs(const RunResult& base, const RunResult& fresh,
       continue;
     }
     const CaseResult& b = *found->second;
-    if (!timed(a) && !timed(b)) {
+    const bool newly_wrong = !timed(a) && !went_wrong(a) && went_wrong(b);
+    if (!timed(a) && !timed(b) && !newly_wrong) {
       comparison.no_time.push_back(fmt::format("{} ({})", key, name(b.outcome)));
       continue;
     }
     ComparedCase& one = comparison.cases.emplace_back();
     one.name = key, one.problem = id(a.problem), one.impl = label(a);
     if (!timed(a) || !timed(b)) {
-      one.verdict = timed(a) ? Verdict::broken : Verdict::mended;
-      one.why = fmt::format("{} in {}", outcome_text(timed(a) ? b : a), timed(a) ? "NEW" : "BASE");
+      one.verdict = timed(b) ? Verdict::mended : Verdict::broken;
+      one.why = fmt::format("{} in {}", outcome_text(timed(b) ? a : b), timed(b) ? "BASE" : "NEW");
       continue;
     }
     const auto floor = options.noise_floors.find(key);
@@ -267,10 +304,20 @@ Comparison compare_runs(const RunResult& base, const RunResult& fresh,
 
 std::map<std::string, double> noise_floors(const std::vector<RunResult>& runs) {
   if (runs.size() < 2) throw UsageError("--noise-floor: two runs of the same code are needed");
+  const auto first = by_name(runs[0]);
   std::map<std::string, std::vector<double>> medians;
-  for (const auto& run : runs)
-    for (const auto& result : run.cases)
-      if (timed(result)) medians[case_name(result)].push_back(median(process_medians(run, result)));
+  for (std::size_t k = 0; k < runs.size(); ++k) {
+    const std::string which = fmt::format("--noise-floor: runs 1 and {}: ", k + 1);
+    if (k > 0 && !same_code(runs[0], runs[k]))
+      throw UsageError(which + "not known to be of the same code: name runs of one build");
+    for (const auto& result : runs[k].cases) {
+      if (!timed(result)) continue;
+      if (const auto found = first.find(case_name(result)); found != first.end())
+        if (const auto why = obstacle(runs[0], *found->second, runs[k], result, {}); !why.empty())
+          throw UsageError(which + why);
+      medians[case_name(result)].push_back(median(process_medians(runs[k], result)));
+    }
+  }
   std::map<std::string, double> floors;
   for (const auto& [key, all] : medians) {
     if (all.size() < 2) continue;

@@ -52,8 +52,11 @@ struct ComparedCase {
   double gate = 0;               // what |ratio - 1| must exceed: threshold or noise floor
 };
 
+enum class ComparisonKind { two_runs, by_turns, commits };  // commits: of a history
+
 struct Comparison {
   ComparisonOptions options;
+  ComparisonKind kind = ComparisonKind::two_runs;
   std::vector<ComparedCase> cases;  // in the order of the base
   std::vector<std::string> only_base, only_new;
   std::vector<std::string> no_time;      // in both: what is mistrusted counts as such
@@ -79,10 +82,16 @@ void hold_against(ComparedCase& one, const std::vector<double>& base,
 void judge(Comparison& comparison, const std::vector<std::size_t>& tested);
 
 /// By how much runs of the same code differ, for each case: the largest |ratio - 1| of two medians.
-/// Throws UsageError for fewer than two runs, or where no case has a time in two of them.
+/// Throws UsageError for fewer than two runs, for runs that are not of the same code or cannot be
+/// compared, or where no case has a time in two of them.
 std::map<std::string, double> noise_floors(const std::vector<RunResult>& runs);
 
 bool is_regression(Verdict verdict);  // slower or broken
 bool is_decided(Verdict verdict);     // not too noisy, not `not_comparable`
+
+/// A regression, or cases in which nothing was held against anything.
+bool has_regression(const Comparison& comparison);
+/// Something that could not be judged: a verdict that decides nothing, or a case that is gone.
+bool is_undecided(const Comparison& comparison);
 
 }  // namespace rnnbench

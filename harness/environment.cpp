@@ -12,6 +12,7 @@
 
 #include "harness/build_info.hpp"
 #include "harness/cores.hpp"
+#include "harness/timestamp.hpp"
 
 namespace rnnbench {
 namespace {
@@ -51,14 +52,7 @@ std::vector<std::pair<std::string, std::string>> environment_facts() {
   return facts;
 }
 
-std::string now_iso() {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  std::array<char, 64> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S%z", &local);
-  return text.data();
-}
+std::string now_iso() { return utc_text(std::time(nullptr)); }
 
 double load_average() {
   double load = 0;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "harness/calibration.hpp"
 #include "harness/machine.hpp"
+#include "harness/timestamp.hpp"
 
 namespace rnnbench {
 namespace {
@@ -43,6 +45,7 @@ HistoryEntry time_of(const RunResult& run, const CaseResult& result) {
   e.machine = machine_text(run, result);
   e.scenario = result.scenario, e.problem = id(result.problem);
   e.impl = result.impl, e.mode = result.mode;
+  if (result.cache != "hot") e.mode += ", cache " + result.cache;  // another series
   e.measure = "time", e.unit = "s";
   return e;
 }
@@ -98,9 +101,29 @@ std::vector<HistoryEntry> entries_of(const RunResult& run, const std::string& co
   return entries;
 }
 
+bool is_earlier(const HistoryEntry& a, const HistoryEntry& b) {
+  const auto x = unix_seconds(a.time), y = unix_seconds(b.time);
+  return x && y ? *x < *y : a.time < b.time;
+}
+
+namespace {
+
+/// What is counted changes where a stored number differs from the one before it.
+std::vector<ChangePoint> steps_of(const std::vector<double>& values, double least) {
+  std::vector<ChangePoint> steps;
+  for (std::size_t k = 1; k < values.size(); ++k) {
+    const auto [low, high] = std::minmax(values[k - 1], values[k]);
+    if (high > low * (1 + least))
+      steps.push_back({.at = k, .before = values[k - 1], .after = values[k], .p = 0});
+  }
+  return steps;
+}
+
+}  // namespace
+
 std::vector<Trend> trends(std::vector<HistoryEntry> entries, double least) {
   std::stable_sort(entries.begin(), entries.end(),
-                   [](const auto& a, const auto& b) { return a.time < b.time; });
+                   [](const auto& a, const auto& b) { return is_earlier(a, b); });
   std::map<std::string, std::size_t> places;
   std::vector<Trend> all;
   for (auto& entry : entries) {
@@ -111,7 +134,9 @@ std::vector<Trend> trends(std::vector<HistoryEntry> entries, double least) {
   for (auto& trend : all) {
     std::vector<double> values;
     for (const auto& entry : trend.entries) values.push_back(entry.value);
-    if (std::all_of(values.begin(), values.end(), [](double v) { return v > 0; }))
+    if (trend.entries.front().processes.empty())
+      trend.changes = steps_of(values, least);
+    else if (std::all_of(values.begin(), values.end(), [](double v) { return v > 0; }))
       trend.changes = change_points(values, least);
   }
   return all;
@@ -130,44 +155,71 @@ std::vector<HistoryEntry> since_last_change(const Trend& trend, const std::strin
   return recent;
 }
 
-double spread_of(const std::vector<HistoryEntry>& entries) {
+std::vector<double> values_of(const std::vector<HistoryEntry>& entries) {
   std::vector<double> values;
   for (const auto& entry : entries) values.push_back(entry.value);
-  const double middle = median(values);
-  double most = 0;
-  for (const double value : values)
-    most = std::max(most, std::max(value / middle, middle / value) - 1);
-  return most;
+  return values;
 }
 
 /// What is counted is the same every time: the numbers alone decide.
 void judge_exact(ComparedCase& one, double base, double fresh, double threshold) {
   one.base_s = one.new_s = std::nullopt;
-  const double ratio = fresh / base;
-  one.ratio = PairedRatio{ratio, ratio, ratio, 1};
-  one.verdict = ratio > 1 + threshold         ? Verdict::slower
-                : ratio < 1 / (1 + threshold) ? Verdict::faster
-                                              : Verdict::same;
+  if (base > 0 || fresh == base) {
+    const double ratio = fresh == base ? 1 : fresh / base;
+    one.ratio = PairedRatio{ratio, ratio, ratio, 1};
+  }
+  one.verdict = fresh > base * (1 + threshold)   ? Verdict::slower
+                : base > fresh * (1 + threshold) ? Verdict::faster
+                                                 : Verdict::same;
   one.why = fmt::format("{:.0f}, was {:.0f}", fresh, base);
 }
 
 }  // namespace
 
-std::vector<ComparedCase> lost_cases(const std::vector<HistoryEntry>& store, const RunResult& run) {
-  std::vector<ComparedCase> lost;
+double prediction_gate(const std::vector<double>& values) {
+  // Of 5, 6, … 10 values, by simulation (tests/history_test.cpp); for more, that of 10.
+  constexpr double factors[] = {6.94, 4.80, 3.70, 4.69, 3.90, 3.39};
+  const double middle = std::log(median(values));
+  std::vector<double> off;
+  for (const double value : values) off.push_back(std::abs(std::log(value) - middle));
+  std::sort(off.begin(), off.end());
+  const double wide = off[(3 * off.size() + 3) / 4 - 1];
+  const std::size_t more = std::min(off.size() - fewest_commits, std::size(factors) - 1);
+  return std::exp(factors[more] * wide) - 1;
+}
+
+Lost lost_cases(const std::vector<HistoryEntry>& store, const RunResult& run) {
+  std::map<std::string, const HistoryEntry*> latest;  // by machine and scenario
+  const auto place = [](const HistoryEntry& e) { return e.machine + "\n" + e.scenario; };
+  for (const auto& entry : store) {
+    if (entry.measure != "time") continue;
+    const auto [found, is_new] = latest.try_emplace(place(entry), &entry);
+    if (!is_new && !is_earlier(entry, *found->second)) found->second = &entry;
+  }
+  const auto was_timed = [&](const HistoryEntry& e) {
+    const auto found = latest.find(place(e));
+    return found != latest.end() && e.measure == "time" && e.commit == found->second->commit;
+  };
+  std::map<std::string, const HistoryEntry*> expected;  // by series
+  for (const auto& entry : store)
+    if (was_timed(entry)) expected[series_of(entry)] = &entry;
+
+  Lost lost;
+  std::set<std::string> measured;  // machine and scenario
   for (const auto& result : run.cases) {
-    if (is_timed(result)) continue;
-    const auto series = series_of(time_of(run, result));
-    if (std::none_of(store.begin(), store.end(),
-                     [&](const auto& entry) { return series_of(entry) == series; }))
-      continue;
-    ComparedCase& one = lost.emplace_back();
-    one.name = case_text(time_of(run, result));
+    const auto series = time_of(run, result);
+    measured.insert(place(series));
+    const bool was = expected.erase(series_of(series)) > 0;
+    if (is_timed(result) || !was) continue;
+    ComparedCase& one = lost.broken.emplace_back();
+    one.name = case_text(series);
     one.problem = id(result.problem), one.impl = result.impl;
     one.verdict = Verdict::broken;
     one.why = fmt::format("{}{}", name(result.outcome),
                           result.reason.empty() ? "" : ": " + result.reason);
   }
+  for (const auto& [series, entry] : expected)
+    if (measured.contains(place(*entry))) lost.missing.push_back(case_text(*entry));
   return lost;
 }
 
@@ -179,6 +231,7 @@ Comparison check_against(const std::vector<HistoryEntry>& store,
     by_series[series_of(trend.entries.front())] = std::move(trend);
   Comparison comparison;
   comparison.options = options;
+  comparison.kind = ComparisonKind::commits;
   std::vector<std::size_t> tested;
   for (const auto& entry : fresh) {
     const auto name = case_text(entry);
@@ -192,10 +245,8 @@ Comparison check_against(const std::vector<HistoryEntry>& store,
     }
     ComparedCase& one = comparison.cases.emplace_back();
     one.name = name, one.problem = entry.problem, one.impl = entry.impl;
-    const double floor = std::max(options.noise_floor, spread_of(recent));
-    comparison.options.noise_floors[name] = floor;
-    one.gate = std::max(options.threshold, floor);
     if (entry.processes.empty()) {
+      one.gate = options.threshold;
       judge_exact(one, recent.back().value, entry.value, options.threshold);
       continue;
     }
@@ -203,7 +254,20 @@ Comparison check_against(const std::vector<HistoryEntry>& store,
     for (const auto& past : recent)
       before.insert(before.end(), past.processes.begin(), past.processes.end());
     hold_against(one, before, entry.processes);
-    tested.push_back(comparison.cases.size() - 1);
+    const bool enough = recent.size() >= fewest_commits;
+    const double floor =
+        std::max(options.noise_floor, enough ? prediction_gate(values_of(recent)) : 0.0);
+    comparison.options.noise_floors[name] = floor;
+    one.gate = std::max(options.threshold, floor);
+    if (enough || options.noise_floor > 0) {
+      tested.push_back(comparison.cases.size() - 1);
+      continue;
+    }
+    one.verdict = Verdict::too_noisy;
+    one.why = fmt::format(
+        "{} commit{} since the last change, {} needed to know how far runs differ here; until then "
+        "--noise-floor says it",
+        recent.size(), recent.size() == 1 ? "" : "s", fewest_commits);
   }
   judge(comparison, tested);
   return comparison;

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <new>
 
 #include "harness/interrupt.hpp"
@@ -28,6 +31,11 @@ int dispatch(const std::vector<std::string>& arguments) {
   return run_command(line);
 }
 
+/// Whether all that went to standard output is there; a full disk says so only now.
+bool is_written(bool stream_is_good) {
+  return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && stream_is_good;
+}
+
 int complain(const char* what, int code) {
   fmt::print(stderr, "rnnbench: {}\n", what);
   return code;
@@ -37,7 +45,13 @@ int complain(const char* what, int code) {
 
 int main(int argc, char** argv) {
   try {
-    return dispatch({argv + 1, argv + argc});
+    const int code = dispatch({argv + 1, argv + argc});
+    if (is_written(std::cout.flush().good())) return code;
+    return complain(
+        fmt::format("cannot write standard output: {}: what it was to hold is not whole",
+                    std::strerror(errno))
+            .c_str(),
+        code == 0 ? 1 : code);
   } catch (const rnnbench::UsageError& error) {
     return complain(error.what(), 2);
   } catch (const rnnbench::Interrupted&) {

@@ -30,7 +30,16 @@ void take_noise_floor(const std::vector<std::string>& given, ComparisonOptions& 
     return;
   }
   std::vector<RunResult> runs;
-  for (const auto& file : given) runs.push_back(read_json(file));
+  for (const auto& file : given) {
+    if (std::error_code ignored; !fs::exists(file, ignored) && given.size() == 1)
+      throw UsageError(fmt::format(
+          "--noise-floor {}: expected a percentage such as 3%, or results.json of two or more runs",
+          clean(file)));
+    if (std::count(given.begin(), given.end(), file) > 1)
+      throw UsageError(
+          fmt::format("--noise-floor {}: named twice: name different runs", clean(file)));
+    runs.push_back(read_json(file));
+  }
   options.noise_floors = noise_floors(runs);
   for (const auto& [name, floor] : options.noise_floors)
     options.noise_floor = std::max(options.noise_floor, floor);
@@ -95,10 +104,15 @@ int compare_command(const CommandLine& line) {
   const bool by_turns = !line.interleave.empty();
   if (by_turns == !line.runs.empty())
     throw UsageError(
-        "compare: name two runs, BASE.json NEW.json, or two programs with --interleave");
+        line.noise_floor.size() > 1
+            ? "compare: name two runs, BASE.json NEW.json, before --noise-floor, which takes all "
+              "files after it"
+            : "compare: name two runs, BASE.json NEW.json, or two programs with --interleave");
   if (!by_turns && line.runs.size() != 2)
     throw UsageError(
         fmt::format("compare: expected two runs, BASE.json NEW.json, found {}", line.runs.size()));
+  if (!by_turns && line.rounds_given)
+    throw UsageError("compare: --rounds goes with --interleave: runs have the processes they have");
   if (!by_turns && !line.run_arguments.empty())
     throw UsageError("compare: arguments of a run, after two dashes, go with --interleave");
   ComparisonOptions options;
@@ -121,13 +135,9 @@ int compare_command(const CommandLine& line) {
   const bool color = line.color && isatty(STDOUT_FILENO) != 0 && !std::getenv("NO_COLOR");
   std::cout << rendered(comparison, line.compare_format, color) << std::flush;
 
-  const auto any = [&](auto is) {
-    return std::any_of(comparison.cases.begin(), comparison.cases.end(),
-                       [&](const auto& one) { return is(one.verdict); });
-  };
   if (line.fail_on.empty()) return 0;
-  if (any(is_regression)) return 1;
-  return line.fail_on == "undecided" && any([](Verdict v) { return !is_decided(v); }) ? 1 : 0;
+  if (has_regression(comparison)) return 1;
+  return line.fail_on == "undecided" && is_undecided(comparison) ? 1 : 0;
 }
 
 }  // namespace rnnbench

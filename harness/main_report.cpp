@@ -64,6 +64,9 @@ int report_command(const CommandLine& line) {
   }
   if (line.out.empty())
     throw UsageError("report: several runs side by side: name a folder for the page with --out");
+  if (std::find(line.report_formats.begin(), line.report_formats.end(), "html") ==
+      line.report_formats.end())
+    throw UsageError("report: of several runs there is only the page: --format html, or one run");
   const auto names = names_of(runs, line.runs);
   std::vector<NamedRun> named;
   for (std::size_t k = 0; k < runs.size(); ++k) named.push_back({names[k], &runs[k]});

@@ -33,6 +33,27 @@ double exact_p(double u, std::size_t n, std::size_t m) {
   return std::min(1.0, 2 * tail / all);
 }
 
+/// With ties: the share of all ways to draw `n` of the numbers whose sum of ranks is as far from
+/// its mean as `sum`. `ranks`: of all numbers, twice the mean rank of those that are equal, so that
+/// they are whole.
+double tied_p(const std::vector<std::size_t>& ranks, std::size_t n, double sum) {
+  const std::size_t most = std::accumulate(ranks.begin(), ranks.end(), std::size_t{0});
+  std::vector<std::vector<double>> ways(n + 1, std::vector<double>(most + 1));
+  ways[0][0] = 1;
+  for (const std::size_t rank : ranks)
+    for (std::size_t drawn = n; drawn > 0; --drawn)
+      for (std::size_t s = most; s >= rank; --s) ways[drawn][s] += ways[drawn - 1][s - rank];
+  const double mean =
+      static_cast<double>(n) * static_cast<double>(most) / static_cast<double>(ranks.size());
+  double all = 0, extreme = 0;
+  for (std::size_t s = 0; s <= most; ++s) {
+    all += ways[n][s];
+    if (std::abs(static_cast<double>(s) - mean) >= std::abs(sum - mean) - 1e-6)
+      extreme += ways[n][s];
+  }
+  return extreme / all;
+}
+
 /// `ties`: sum of t^3 - t over groups of t equal numbers.
 double normal_p(double u, double n, double m, double ties) {
   const double all = n + m;
@@ -50,19 +71,28 @@ RankTest mann_whitney(const std::vector<double>& first, const std::vector<double
   all.insert(all.end(), second.begin(), second.end());
   std::sort(all.begin(), all.end());
   double ties = 0;
+  std::vector<std::size_t> ranks;  // doubled
   for (auto at = all.begin(); at != all.end();) {
     const auto next = std::upper_bound(at, all.end(), *at);
     const auto t = static_cast<double>(next - at);
     ties += t * t * t - t;
+    ranks.insert(ranks.end(), static_cast<std::size_t>(next - at),
+                 static_cast<std::size_t>((at - all.begin()) + (next - all.begin()) + 1));
     at = next;
   }
   RankTest test;
   for (const double a : first)
     for (const double b : second) test.u += a > b ? 1 : a == b ? 0.5 : 0;
   const std::size_t n = first.size(), m = second.size();
-  test.exact = ties == 0 && n * m <= most_exact_pairs;
-  test.p = test.exact ? exact_p(test.u, n, m)
-                      : normal_p(test.u, static_cast<double>(n), static_cast<double>(m), ties);
+  test.exact = n * m <= most_exact_pairs;
+  if (!test.exact)
+    test.p = normal_p(test.u, static_cast<double>(n), static_cast<double>(m), ties);
+  else if (ties == 0)
+    test.p = exact_p(test.u, n, m);
+  else  // of the smaller set, whose sums are fewer; its distance from the mean is the other's
+    test.p = tied_p(ranks, std::min(n, m),
+                    (n <= m ? 2 * test.u : 2 * (static_cast<double>(n * m) - test.u)) +
+                        static_cast<double>(std::min(n, m) * (std::min(n, m) + 1)));
   return test;
 }
 
@@ -78,6 +108,17 @@ std::vector<double> false_discovery_rates(const std::vector<double>& p) {
     rates[order[k]] = least;
   }
   return rates;
+}
+
+std::size_t fewest_a_side(std::size_t tests, double rate) {
+  double orders = 2;  // of 1 against 1
+  std::size_t n = 1;
+  while (2 / orders * static_cast<double>(tests) > rate) {
+    ++n;
+    const auto k = static_cast<double>(n);
+    orders *= 2 * (2 * k - 1) / k;
+  }
+  return n;
 }
 
 }  // namespace rnnbench

@@ -68,16 +68,20 @@ std::vector<const ComparedCase*> in_order(const Comparison& comparison) {
 std::string method_line(const Comparison& comparison) {
   const auto& o = comparison.options;
   std::string noise = "no noise floor was given";
-  if (!o.noise_floors.empty())
+  if (comparison.kind == ComparisonKind::commits)
+    noise = "the noise floor of each case is its own, from how far the commits before differ";
+  else if (!o.noise_floors.empty())
     noise = "the noise floor of each case is its own, from runs of the same code";
   else if (o.noise_floor > 0)
     noise = fmt::format("the noise floor is {}", format_percent(o.noise_floor));
   return fmt::format(
-      "Medians of processes; ratio of their medians with its 95 % bootstrap interval; p by Mann "
-      "and "
-      "Whitney, q by Benjamini and Hochberg over these cases. Slower and faster: q of at most {}, "
-      "the interval beyond 1, and a change of more than {} or the noise floor; {}. Same: the whole "
-      "interval within {}.",
+      "Medians of processes; {} with its 95 % bootstrap interval; p by Mann and Whitney, q by "
+      "Benjamini and Hochberg over these cases. Slower and faster: q of at most {}, the interval "
+      "beyond 1, and a change of more than {} and of more than the noise floor; {}. Same: the "
+      "whole "
+      "interval within {}, and so the noise floor.",
+      comparison.kind == ComparisonKind::by_turns ? "median of the rounds' ratios"
+                                                  : "ratio of their medians",
       false_discovery_rate, format_percent(o.threshold), noise, format_percent(o.threshold));
 }
 
@@ -89,8 +93,9 @@ std::vector<std::string> notes(const Comparison& comparison) {
     for (std::size_t k = 0; k < all.size(); ++k) text += (k ? ", " : " ") + all[k];
     lines.push_back(text);
   };
-  list("Only in BASE:", comparison.only_base);
-  list("Only in NEW:", comparison.only_new);
+  const bool history = comparison.kind == ComparisonKind::commits;
+  list(history ? "No longer measured:" : "Only in BASE:", comparison.only_base);
+  list(history ? "Of no earlier commit:" : "Only in NEW:", comparison.only_new);
   list("Without a time in both:", comparison.no_time);
   list("What differs (BASE, NEW):", comparison.differences);
   return lines;
@@ -105,7 +110,12 @@ std::string counts_of(const Comparison& comparison) {
                                      [&](const auto& one) { return one.verdict == verdict; });
     if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name(verdict));
   }
-  return text.empty() ? "nothing to compare: no case of these runs has a time" : text;
+  if (!text.empty()) return text;
+  if (comparison.only_base.empty() && comparison.only_new.empty())
+    return "nothing to compare: no case of these runs has a time";
+  return comparison.kind == ComparisonKind::commits
+             ? "nothing to compare: no earlier commit has these cases"
+             : "nothing to compare: the two runs have no case in common";
 }
 
 void write_comparison_console(std::ostream& out, const Comparison& comparison,
@@ -149,7 +159,9 @@ void write_comparison_console(std::ostream& out, const Comparison& comparison,
 }
 
 void write_comparison_markdown(std::ostream& out, const Comparison& comparison) {
-  out << "# rnnbench compare: " << escaped(counts_of(comparison)) << "\n\n";
+  out << (comparison.kind == ComparisonKind::commits ? "# rnnbench history check: "
+                                                     : "# rnnbench compare: ")
+      << escaped(counts_of(comparison)) << "\n\n";
   if (!comparison.cases.empty()) {
     for (const auto head : heads) out << "| " << head << ' ';
     out << "|\n|---|---:|---:|---:|---:|---:|---:|---|\n";

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cctype>
 #include <ostream>
 #include <set>
 #include <utility>
@@ -23,6 +24,11 @@ std::string_view head_word(HeadAt at) {
 
 std::string quoted(const std::string& value) {
   std::string safe = clean(value);  // no line breaks left: one line is one case
+  // A spreadsheet takes these for a formula; numbers and a dash alone are none.
+  const bool number = safe.size() == 1 ||
+                      (safe.size() > 1 && std::isdigit(static_cast<unsigned char>(safe[1])) != 0);
+  if (!safe.empty() && std::string_view("=+-@").find(safe[0]) != std::string_view::npos && !number)
+    safe = "'" + safe;
   if (safe.find_first_of(",\"") == std::string::npos) return safe;
   std::string out = "\"";
   for (const char c : safe) out += c == '"' ? std::string("\"\"") : std::string(1, c);

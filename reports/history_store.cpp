@@ -94,14 +94,22 @@ class Locked {
 HistoryRead read_history(const fs::path& folder) {
   const auto file = folder / history_name;
   HistoryRead result;
+  std::error_code error;
+  const auto status = fs::status(file, error);
+  if (status.type() == fs::file_type::not_found) return result;
   std::ifstream in(file);
+  if (!in || status.type() == fs::file_type::directory)
+    throw UsageError(
+        fmt::format("{}: cannot be read{}: make it a readable file, or name another "
+                    "folder with --store",
+                    clean(file.string()), in ? ": it is a folder" : ""));
   std::size_t number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
     if (line.empty()) continue;
     const Json json = Json::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains("rnnbench_history")) {
-      ++result.torn;
+      result.torn_lines.push_back(number);
       continue;
     }
     if (json.at("rnnbench_history") != history_version)
@@ -122,10 +130,10 @@ HistoryAdded add_history(const fs::path& folder, const std::vector<HistoryEntry>
   Locked file(folder / history_name);
   const auto kept = read_history(folder);
   std::set<std::string> known;
-  std::map<std::string, double> latest;  // of exact numbers, by series
+  std::map<std::string, std::vector<HistoryEntry>> counted;  // exact numbers, by series
   for (const auto& entry : kept.entries) {
     known.insert(identity(entry));
-    if (entry.processes.empty()) latest[series_of(entry)] = entry.value;
+    if (entry.processes.empty()) counted[series_of(entry)].push_back(entry);
   }
   HistoryAdded result;
   // Half a line from a crash stays a line of its own.
@@ -136,12 +144,15 @@ HistoryAdded add_history(const fs::path& folder, const std::vector<HistoryEntry>
       continue;
     }
     if (entry.processes.empty()) {
-      const auto [found, is_new] = latest.try_emplace(series_of(entry), entry.value);
-      if (!is_new && found->second == entry.value) {
+      auto& series = counted[series_of(entry)];
+      const HistoryEntry* before = nullptr;  // the latest of those that are not later
+      for (const auto& one : series)
+        if (!is_earlier(entry, one) && (!before || !is_earlier(one, *before))) before = &one;
+      if (before && before->value == entry.value) {
         ++result.unchanged;
         continue;
       }
-      found->second = entry.value;
+      series.push_back(entry);
     }
     text += line_of(entry);
     ++result.added;

@@ -13,11 +13,11 @@ inline constexpr const char* history_name = "history.jsonl";
 
 struct HistoryRead {
   std::vector<HistoryEntry> entries;
-  std::size_t torn = 0;  // lines that are none, cut off while they were written: left out
+  std::vector<std::size_t> torn_lines;  // left out: cut off while written, or of something else
 };
 
-/// Of `<folder>/history.jsonl`; nothing where there is none. Throws UsageError naming the file and
-/// line where it was written by another version.
+/// Of `<folder>/history.jsonl`; nothing where there is none. Throws UsageError naming the file
+/// where it cannot be read, and the line where it was written by another version.
 HistoryRead read_history(const std::filesystem::path& folder);
 
 struct HistoryAdded {

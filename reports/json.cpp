@@ -87,8 +87,18 @@ RunResult parse_json(std::string_view text, const std::string& source) {
   };
   try {
     return decode_run(text);
+  } catch (const Json::parse_error& e) {
+    const auto line = std::count(
+        text.begin(), text.begin() + std::ptrdiff_t(std::min(e.byte, text.size())), '\n');
+    throw error(text.empty()
+                    ? "is empty: name the results.json of a run"
+                    : fmt::format("is no JSON from line {} on (cut off, or another kind of file): "
+                                  "name the results.json of a run",
+                                  line + 1));
   } catch (const Json::exception& e) {
-    throw error(fmt::format("is not the results.json of a run: {}", e.what()));
+    const std::string_view what = e.what();
+    throw error(
+        fmt::format("is not the results.json of a run: {}", what.substr(what.find("] ") + 2)));
   } catch (const UsageError& e) {
     throw error(e.what());
   }

@@ -10,16 +10,30 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 results=$1/results.json check=$1/check.md event=$2 store=perf/$3
 shift 3
 program=build/rnnbench
+export GIT_AUTHOR_NAME=rnnbench GIT_AUTHOR_EMAIL=rnnbench@localhost
+export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL  # a rebase asks for it too
 
 if [ ! -d perf ]; then
-  if git fetch --quiet origin performance 2>/dev/null; then
-    git worktree add --quiet perf FETCH_HEAD
-  else
-    git worktree add --quiet --detach perf
-    git -C perf checkout --quiet --orphan performance
-    git -C perf rm -rfq .
-  fi
+  git worktree prune  # a runner that keeps its clone may have removed the folder alone
+  there=0
+  git ls-remote --exit-code --quiet origin refs/heads/performance >/dev/null || there=$?
+  case $there in
+    0)
+      git fetch --quiet origin performance
+      git worktree add --quiet perf FETCH_HEAD
+      ;;
+    2) # no such branch; anything else is no answer, and no reason to begin anew
+      git worktree add --quiet --detach perf
+      git -C perf checkout --quiet --orphan performance
+      git -C perf rm -rfq .
+      ;;
+    *)
+      echo "performance.sh: origin did not say whether it has a branch performance: run the job again" >&2
+      exit 1
+      ;;
+  esac
 fi
+mkdir -p "$store"
 
 # A pull request fails where it is slower; on main the number is kept, whatever it is.
 verdict=0
@@ -30,12 +44,14 @@ cat "$check"
 [ "$event" = push ] || exit $verdict
 
 "$program" history add "$results" "$@" --store "$store"
-"$program" history html --store "$store" --commit-url "${COMMIT_URL:-}"
+"$program" history html --store "$store" ${COMMIT_URL:+--commit-url "$COMMIT_URL"}
 [ "${PERFORMANCE_PUSH:-yes}" = yes ] || exit 0
 git -C perf add --all
-git -C perf -c user.name=rnnbench -c user.email=rnnbench@localhost commit --quiet --message "$(git rev-parse HEAD)" || exit 0
+! git -C perf diff --cached --quiet || exit 0
+git -C perf commit --quiet --message "$(git rev-parse HEAD)"
 for _ in 1 2 3; do  # another job may have pushed meanwhile: the stores are separate files
-  ! git -C perf push --quiet origin HEAD:performance || exit 0
+  ! git -C perf push --quiet origin HEAD:refs/heads/performance || exit 0
   git -C perf pull --quiet --rebase origin performance
 done
+echo "performance.sh: others pushed to the branch performance three times meanwhile: run the job again" >&2
 exit 1

@@ -7,6 +7,7 @@
 #include <random>
 #include <sstream>
 
+#include "harness/code_identity.hpp"
 #include "harness/error.hpp"
 #include "reports/comparison_report.hpp"
 #include "reports/writers.hpp"
@@ -98,7 +99,27 @@ TEST(Comparison, TheNoiseFloorOfTheMachineRaisesTheBar) {
   ASSERT_EQ(floors.size(), 1u);
   EXPECT_NEAR(floors.begin()->second, 0.04, 1e-9);
   EXPECT_THROW(noise_floors({base}), UsageError);
+  EXPECT_THROW(noise_floors({base, slower}), UsageError);  // not of the same code
+  auto cold = base;
+  cold.cases[0].cache = "cold";
+  EXPECT_THROW(noise_floors({base, cold}), UsageError);
   EXPECT_THROW(noise_floors({base, run_of({processes(steady, "cpu:other")})}), UsageError);
+}
+
+TEST(Comparison, NothingIsTheSameOnAMachineThatDiffersByMore) {
+  const auto base = run_of({processes(steady)});
+  const auto again = changed(run_of({processes(scaled(steady, 1.001))}));
+  EXPECT_EQ(verdict_of(base, again), Verdict::same);
+  const auto one = compare_runs(base, again, {.noise_floor = 0.05}).cases.at(0);
+  EXPECT_EQ(one.verdict, Verdict::too_noisy);
+  EXPECT_EQ(one.why, "the machine's noise floor is 5.0 %");
+}
+
+TEST(Comparison, CommandsOutsideAreNeverTheSameCode) {
+  auto base = run_of({processes(steady)}), again = run_of({processes(scaled(steady, 1.5))});
+  for (auto* run : {&base, &again})
+    run->environment.facts.emplace_back("code of mine", std::string("1") + unknown_code);
+  EXPECT_EQ(verdict_of(base, again), Verdict::slower);
 }
 
 TEST(Comparison, FewProcessesGiveNoVerdict) {
@@ -176,10 +197,21 @@ TEST(Comparison, WhatNoLongerWorksIsARegression) {
   const auto neither = compare_runs(wrong, wrong, {});
   EXPECT_TRUE(neither.cases.empty());
   EXPECT_EQ(neither.no_time.size(), 1u);
+  // One that did not run here and gives wrong numbers now is no mere gap.
+  auto unsupported = base;
+  unsupported.cases[0].outcome = Outcome::unsupported;
+  EXPECT_EQ(verdict_of(unsupported, wrong), Verdict::broken);
   const auto other = run_of({processes(steady, "cpu:other")});
   const auto apart = compare_runs(base, other, {});
   EXPECT_EQ(apart.only_base, (std::vector<std::string>{case_name(base.cases[0])}));
   EXPECT_EQ(apart.only_new, (std::vector<std::string>{case_name(other.cases[0])}));
+  // A gate that held nothing against anything has not passed.
+  EXPECT_TRUE(has_regression(apart));
+  EXPECT_EQ(counts_of(apart), "nothing to compare: the two runs have no case in common");
+  const auto both = run_of({processes(steady), processes(steady, "cpu:other")});
+  EXPECT_TRUE(is_undecided(compare_runs(both, changed(base), {})));
+  EXPECT_FALSE(has_regression(compare_runs(both, changed(base), {})));
+  EXPECT_FALSE(is_undecided(compare_runs(base, changed(both), {})));
 }
 
 TEST(Comparison, ManyCasesRaiseTheBarForEach) {
@@ -197,6 +229,19 @@ TEST(Comparison, ManyCasesRaiseTheBarForEach) {
     EXPECT_GE(one.false_discoveries, one.test->p);
   }
   EXPECT_NEAR(comparison.cases[7].false_discoveries, 60 * comparison.cases[7].test->p, 1e-9);
+}
+
+TEST(Comparison, TooManyCasesForTheirProcessesSayHowManyItTakes) {
+  std::vector<CaseResult> base, fresh;
+  for (int k = 0; k < 400; ++k) {
+    const std::string problem = "gru_b1_t1_i1_h" + std::to_string(k + 1) + "_l1_f32";
+    base.push_back(processes(steady, "cpu:blas", problem));
+    fresh.push_back(processes(k == 7 ? scaled(steady, 10) : steady, "cpu:blas", problem));
+  }
+  const auto comparison = compare_runs(run_of(base), changed(run_of(fresh)), {});
+  EXPECT_EQ(comparison.cases[7].verdict, Verdict::too_noisy);
+  EXPECT_EQ(comparison.cases[7].why,
+            "q is 0.016: among 400 cases, 10 processes a side tell one alone");
 }
 
 TEST(Comparison, RoundsMadeByTurnsCancelDrift) {

@@ -5,10 +5,12 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 #include <thread>
 
 #include "harness/error.hpp"
+#include "harness/timestamp.hpp"
 #include "reports/history_page.hpp"
 #include "reports/history_store.hpp"
 #include "tests/reports_fixture.hpp"
@@ -107,11 +109,11 @@ TEST_F(HistoryStore, ATornLastLineCostsItselfAlone) {
   fs::resize_file(store() / history_name, fs::file_size(store() / history_name) - 40);
   auto kept = read_history(store());
   EXPECT_EQ(kept.entries.size(), 1u);
-  EXPECT_EQ(kept.torn, 1u);
+  EXPECT_EQ(kept.torn_lines, (std::vector<std::size_t>{2}));
   EXPECT_EQ(add_history(store(), {entry("b", "2", 2), entry("c", "3", 3)}).added, 2u);
   kept = read_history(store());
   EXPECT_EQ(kept.entries.size(), 3u);
-  EXPECT_EQ(kept.torn, 1u);
+  EXPECT_EQ(kept.torn_lines, (std::vector<std::size_t>{2}));
 }
 
 TEST_F(HistoryStore, SeveralMayAddAtOnce) {
@@ -124,7 +126,7 @@ TEST_F(HistoryStore, SeveralMayAddAtOnce) {
     });
   for (auto& writer : writers) writer.join();
   const auto kept = read_history(store());
-  EXPECT_EQ(kept.torn, 0u);
+  EXPECT_TRUE(kept.torn_lines.empty());
   EXPECT_EQ(kept.entries.size(), 20u + 8 * 20);
 }
 
@@ -199,8 +201,75 @@ TEST(History, ANewCommitIsHeldAgainstThoseSinceTheLastChange) {
 TEST(History, CommitsThatDifferAmongThemselvesRaiseTheBar) {
   const auto store = commits({1, 1.06, 0.95, 1.05, 0.96});
   const auto result = check_against(store, {entry("new", "999", 1.05)}, 10, {});
-  EXPECT_NE(result.cases.at(0).verdict, Verdict::slower);
-  EXPECT_NEAR(result.cases[0].gate, 1 / 0.95 - 1, 0.02);
+  EXPECT_EQ(result.cases.at(0).verdict, Verdict::too_noisy);
+  EXPECT_NEAR(result.cases[0].gate, std::exp(6.94 * -std::log(0.95)) - 1, 1e-9);
+  // One outlier among ten raises nothing.
+  const auto steady = commits({1, 1, 1, 1, 1.3, 1, 1, 1, 1, 1});
+  EXPECT_EQ(check_against(steady, {entry("new", "999", 1.05)}, 10, {}).cases[0].verdict,
+            Verdict::slower);
+}
+
+TEST(History, FewCommitsDoNotSayHowFarRunsDiffer) {
+  const auto store = commits({1, 1, 1, 1});
+  const auto none = check_against(store, {entry("new", "999", 1.5)}, 10, {}).cases.at(0);
+  EXPECT_EQ(none.verdict, Verdict::too_noisy);
+  EXPECT_NE(none.why.find("4 commits"), std::string::npos) << none.why;
+  const auto told = check_against(store, {entry("new", "999", 1.5)}, 10, {.noise_floor = 0.1});
+  EXPECT_EQ(told.cases.at(0).verdict, Verdict::slower);
+}
+
+// Runs of the same code that differ by 3 %, however steady each is in itself.
+TEST(History, OneRunInAHundredLiesBeyondTheGate) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> normal(0, 0.03);
+  for (std::size_t count = fewest_commits; count <= 10; ++count) {
+    int beyond = 0;
+    constexpr int turns = 40000;
+    for (int turn = 0; turn < turns; ++turn) {
+      std::vector<double> past(count);
+      for (double& one : past) one = std::exp(normal(random));
+      const double off = std::abs(normal(random) - std::log(median(past)));
+      beyond += std::exp(off) - 1 > prediction_gate(past);
+    }
+    EXPECT_NEAR(beyond / double(turns), 0.01, 0.0025) << count;
+  }
+}
+
+TEST(History, CountsChangeWhereTheyDiffer) {
+  std::vector<HistoryEntry> counts = commits({8, 8, 12});
+  for (auto& e : counts) e.measure = "bytes spilled", e.processes.clear();
+  counts[0].value = 0;
+  const auto changes = trends(counts, 0.02).at(0).changes;
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].at, 1u);
+  EXPECT_EQ(changes[0].before, 0);
+  EXPECT_EQ(changes[1].after, 12);
+  auto fresh = counts[2];
+  fresh.commit = "new", fresh.value = 0, counts.resize(1);
+  const auto same = check_against(counts, {fresh}, 10, {}).cases.at(0);
+  EXPECT_EQ(same.verdict, Verdict::same);
+  EXPECT_EQ(same.ratio->ratio, 1);  // of nothing to nothing
+  fresh.value = 8;
+  const auto more = check_against(counts, {fresh}, 10, {}).cases.at(0);
+  EXPECT_EQ(more.verdict, Verdict::slower);
+  EXPECT_FALSE(more.ratio);
+}
+
+TEST(History, ColdCachesAreAnotherSeries) {
+  auto cold = run_of(10, "new");
+  cold.cases[0].cache = "cold";
+  const auto result = check_against(commits({1, 1, 1, 1, 1}), entries_of(cold, "", ""), 10, {});
+  EXPECT_TRUE(result.cases.empty());
+}
+
+TEST(History, TimesAreOrderedInTheirZones) {
+  auto first = entry("a", "2026-01-02T03:30:00+0200", 1);
+  const auto second = entry("b", "2026-01-02T02:00:00Z", 1);
+  EXPECT_TRUE(is_earlier(first, second));
+  EXPECT_EQ(unix_seconds("2026-01-02T03:30:00+02:00"), unix_seconds("2026-01-02 01:30:00"));
+  EXPECT_EQ(utc_text(*unix_seconds("2026-01-02T03:30:00+02:00")), "2026-01-02T01:30:00+0000");
+  for (const char* wrong : {"nonsense", "2026-13-45", "2026-02-30", "2026-01-02T25:00:00", ""})
+    EXPECT_FALSE(unix_seconds(wrong)) << wrong;
 }
 
 TEST(History, WhatIsCountedNeedsNoStatistics) {
@@ -217,11 +286,18 @@ TEST(History, WhatHadATimeAndHasNoneIsBroken) {
   run.cases[0].outcome = Outcome::incorrect;
   run.cases[0].reason = "off by one";
   run.cases.push_back(untimed("cpu:never", Outcome::unsupported, "no such cell"));
-  const auto lost = lost_cases({entry("a", "1", 1)}, run);
+  const auto lost = lost_cases({entry("a", "1", 1)}, run).broken;
   ASSERT_EQ(lost.size(), 1u);
   EXPECT_EQ(lost[0].verdict, Verdict::broken);
   EXPECT_EQ(lost[0].why, "incorrect: off by one");
   EXPECT_TRUE(entries_of(run, "", "").empty());
+  // A commit that went without it settled that.
+  auto other = entry("b", "2", 1);
+  other.impl = "cpu:other";
+  const auto later = lost_cases({entry("a", "1", 1), other}, run);
+  EXPECT_TRUE(later.broken.empty());
+  ASSERT_EQ(later.missing.size(), 1u);  // that commit's own case, which this run does not have
+  EXPECT_NE(later.missing[0].find("cpu:other"), std::string::npos);
 }
 
 TEST(History, GithubBenchmarkHasItsFields) {

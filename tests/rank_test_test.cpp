@@ -52,12 +52,51 @@ TEST(RankTest, NineAgainstNineApart) {
   EXPECT_EQ(mann_whitney(low, high).p, test.p);
 }
 
-TEST(RankTest, TiesAreHalfAPairAndLeaveTheExactTable) {
+/// p by dealing out these numbers in all ways.
+double dealt_p(const std::vector<double>& first, const std::vector<double>& second) {
+  std::vector<double> all = first;
+  all.insert(all.end(), second.begin(), second.end());
+  const auto u_of = [&](const std::vector<int>& side) {
+    double u = 0;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      for (std::size_t j = 0; j < all.size(); ++j)
+        if (side[i] && !side[j]) u += all[i] > all[j] ? 1 : all[i] == all[j] ? 0.5 : 0;
+    return u;
+  };
+  std::vector<int> side(all.size(), 0);
+  std::fill_n(side.begin(), first.size(), 1);
+  const double middle = double(first.size() * second.size()) / 2;
+  const double far = std::abs(u_of(side) - middle);
+  std::sort(side.begin(), side.end());
+  double count = 0, extreme = 0;
+  do {
+    count += 1;
+    extreme += std::abs(u_of(side) - middle) >= far - 1e-9;
+  } while (std::next_permutation(side.begin(), side.end()));
+  return extreme / count;
+}
+
+TEST(RankTest, TiesAreHalfAPairAndExactToo) {
   const auto test = mann_whitney({1, 2, 2, 3}, {2, 4, 5});
-  EXPECT_FALSE(test.exact);
+  EXPECT_TRUE(test.exact);
   EXPECT_EQ(test.u, 0 + 0.5 + 0.5 + 1);
-  EXPECT_NEAR(test.p, 0.19908985214820463, 1e-15);  // SciPy 1.10.1, method="asymptotic"
   EXPECT_EQ(mann_whitney({5, 5}, {5, 5, 5}).p, 1);
+  std::mt19937_64 random(3);
+  for (int turn = 0; turn < 40; ++turn) {
+    std::vector<double> a(1 + random() % 6), b(1 + random() % 6);
+    for (double& one : a) one = double(random() % 4);
+    for (double& one : b) one = double(random() % 4) + double(turn % 2);
+    EXPECT_NEAR(mann_whitney(a, b).p, dealt_p(a, b), 1e-12);
+  }
+  // One tie within a side leaves nine against nine what they were.
+  EXPECT_NEAR(mann_whitney({1, 1, 2, 3, 4, 5, 6, 7, 8}, {11, 12, 13, 14, 15, 16, 17, 18, 19}).p,
+              2.0 / 48620, 1e-12);
+}
+
+TEST(RankTest, HowManyProcessesAFamilyOfTestsNeeds) {
+  EXPECT_EQ(fewest_a_side(243, 0.01), 9u);  // 2 / (18 over 9) * 243
+  EXPECT_EQ(fewest_a_side(244, 0.01), 10u);
+  EXPECT_EQ(fewest_a_side(1, 0.01), 5u);
 }
 
 TEST(RankTest, LargeSetsUseTheNormalApproximation) {
@@ -66,6 +105,9 @@ TEST(RankTest, LargeSetsUseTheNormalApproximation) {
   std::iota(b.begin(), b.end(), 0.0);
   EXPECT_FALSE(mann_whitney(a, b).exact);
   EXPECT_GT(mann_whitney(a, b).p, 0.8);
+  for (double& one : b) one = std::floor(one / 10);  // ties, alike on both sides
+  for (double& one : a) one = std::floor(one / 10);
+  EXPECT_EQ(mann_whitney(a, b).u, 1800);
   EXPECT_THROW(mann_whitney({}, b), Error);
   EXPECT_THROW(mann_whitney(a, {}), Error);
 }

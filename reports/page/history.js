@@ -96,9 +96,9 @@ function changesTable(charts) {
     {name: 'measure', text: true, cell: (row) => row.chart.measure},
     {name: 'before', cell: (row) => valueText(row.chart, row.change.before), value: (row) => row.change.before},
     {name: 'after', cell: (row) => valueText(row.chart, row.change.after), value: (row) => row.change.after},
-    {name: 'after / before', cell: (row) => row.ratio.toFixed(3), value: (row) => row.ratio,
+    {name: 'after / before', cell: (row) => Number.isFinite(row.ratio) ? row.ratio.toFixed(3) : '-', value: (row) => row.ratio,
      class: (row) => row.ratio > 1 ? 'bad' : undefined},
-    {name: 'p', cell: (row) => row.change.p.toFixed(3), value: (row) => row.change.p},
+    {name: 'p', cell: (row) => row.change.p > 0 ? row.change.p.toFixed(3) : '-', value: (row) => row.change.p},
     {name: 'machine', text: true, cell: (row) => row.chart.machine},
   ], rows);
 }

@@ -80,6 +80,9 @@ class Compare(unittest.TestCase):
             new = [round(chance.gauss(1 + shift, 0.05), digits) for _ in range(m)]
             one = self.compared(self.write("base.json", base, code_of_cpu="x"),
                                 self.write("new.json", new))
+            tied = len(set(base + new)) < n + m
+            if one["p_is_exact"] and tied:  # SciPy has no exact p for these: tests/rank_test_test.cpp
+                continue
             method = "exact" if one["p_is_exact"] else "asymptotic"
             kinds.add(method)
             u, p = mannwhitneyu(new, base, alternative="two-sided", method=method)

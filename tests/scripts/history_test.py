@@ -92,8 +92,12 @@ class History(unittest.TestCase):
         for arguments, said in (
                 (["add", self.write("dirty.json", state="dirty"), "--store", store], "--commit"),
                 (["add", self.here / "none.json", "--store", store], "none.json"),
-                (["html", "--store", store], "holds nothing yet"),
-                (["check", self.write("run.json"), "--store", store, "--threshold", "x"], "percentage"),
+                (["html", "--store", store], "no such folder"),
+                (["check", self.write("run.json"), "--store", store], "no such folder"),
+                (["add", self.write("run.json"), "--store", store, "--time", "soon"], "ISO 8601"),
+                (["html", "--store", self.here, "--commit-url", "javascript:alert({})"], "--commit-url"),
+                (["check", self.write("run.json"), "--store", self.here, "--noise-floor", "x"], "--noise-floor"),
+                (["check", self.write("run.json"), "--store", self.here, "--threshold", "x"], "percentage"),
                 (["add", self.write("run.json"), "--store", store, "--resources", store / "no"], "--resources"),
                 ([], "subcommand")):
             done = rnnbench("history", *arguments)
@@ -117,25 +121,63 @@ class History(unittest.TestCase):
         (clone / "results").mkdir()
 
         def job(factor, event, commit):
-            shutil.rmtree(clone / "perf", ignore_errors=True)  # each job has a checkout of its own
-            git("worktree", "prune", cwd=clone)
+            shutil.rmtree(clone / "perf", ignore_errors=True)  # as a checkout cleans a clone that is kept
             shutil.copy(self.write("run.json", factor), clone / "results/results.json")
             return subprocess.run(["scripts/performance.sh", "results", event, "cpu", "--commit", commit], cwd=clone,
                                   text=True, capture_output=True, check=False,
                                   env={**ENVIRONMENT, "COMMIT_URL": "https://example.org/{}"})
 
-        for commit in "abc":
+        for commit in "abcde":
             done = job(1, "push", commit)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         kept = git("show", "performance:cpu/history.jsonl", cwd=self.here / "origin")
         times = [json.loads(line) for line in kept.splitlines() if '"measure":"time"' in line]
-        self.assertEqual([line["commit"] for line in times], list("abc"))
+        self.assertEqual([line["commit"] for line in times], list("abcde"))
         self.assertIn("https://example.org/", git("show", "performance:cpu/history.html", cwd=self.here / "origin"))
-        done = job(1.1, "pull_request", "d")
+        done = job(1.1, "pull_request", "f")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("**slower**", done.stdout)
         self.assertEqual(git("show", "performance:cpu/history.jsonl", cwd=self.here / "origin"), kept)
-        self.assertEqual(job(1.1, "push", "e").returncode, 0)
+        self.assertEqual(job(1.1, "push", "g").returncode, 0)
+        # Origin that does not answer is not origin without the branch.
+        git("remote", "set-url", "origin", self.here / "away", cwd=clone)
+        done = job(1, "pull_request", "h")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("run the job again", done.stderr)
+
+    def test_two_jobs_that_push_at_once_both_keep_their_numbers(self):
+        bare = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("GIT_")}
+        bare.update(HOME=str(self.here), GIT_CONFIG_NOSYSTEM="1")
+        git = lambda *words, cwd: run("git", "-c", "user.name=x", "-c", "user.email=x@x", *words, cwd=cwd)
+        run("git", "init", "--quiet", "--bare", self.here / "origin")
+        clones = []
+        for name in ("one", "two"):
+            clone = self.here / name
+            (clone / "scripts").mkdir(parents=True)
+            (clone / "build").mkdir()
+            shutil.copy(ROOT / "scripts/performance.sh", clone / "scripts")
+            (clone / "build/rnnbench").symlink_to(PROGRAM)
+            (clone / ".gitignore").write_text("/build\n/perf\n/results\n")
+            git("init", "--quiet", "--initial-branch=main", cwd=clone)
+            git("add", ".", cwd=clone)
+            git("commit", "--quiet", "-m", "first", cwd=clone)
+            git("remote", "add", "origin", self.here / "origin", cwd=clone)
+            (clone / "results").mkdir()
+            shutil.copy(self.write("run.json"), clone / "results/results.json")
+            clones.append(clone)
+
+        def job(clone, store, commit):
+            done = subprocess.run(["scripts/performance.sh", "results", "push", store, "--commit", commit], cwd=clone,
+                                  text=True, capture_output=True, check=False, env=bare)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+        job(clones[0], "cpu", "a")
+        job(clones[1], "gpu", "a")  # has its checkout of the branch now
+        job(clones[0], "cpu", "b")  # must take what the other pushed first
+        job(clones[1], "gpu", "b")
+        for store in ("cpu", "gpu"):
+            kept = git("show", f"performance:{store}/history.jsonl", cwd=self.here / "origin")
+            self.assertEqual(len([line for line in kept.splitlines() if '"measure":"time"' in line]), 2)
 
 
 if __name__ == "__main__":

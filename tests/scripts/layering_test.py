@@ -50,7 +50,10 @@ def violations(path, read):
             own = path.rsplit("/", 1)[0]
         # cuda:auto compares the others' predictions: it sees their planners, which are plain C++.
         planner = re.compile(r"impls/cuda/\w+/plan\.hpp" if own == "impls/cuda/auto" else r"(?!)")
+        # cpu:fused and cpu:persistent are two plans for the same kernels and team.
+        shared = ("impls/cpu/simd/",) if own in ("impls/cpu/fused", "impls/cpu/persistent") else ()
         check(lambda name: name in INTERFACE or name == own + ".hpp" or planner.fullmatch(name)
+              or name.startswith(shared)
               or name.startswith(("impls/cells/", "impls/common/", own + "/")),
               "implementations see the interface, impls/cells, impls/common and their own folder")
     elif path.startswith("reports/"):
