@@ -21,6 +21,8 @@ constexpr std::array all_verdicts{Verdict::slower,    Verdict::broken,        Ve
 
 constexpr std::array<std::string_view, 8> heads{"case",     "base", "new", "new / base",
                                                 "interval", "p",    "q",   "verdict"};
+constexpr std::size_t most_listed = 12;  // names in a note; comparison.json has all
+
 using Cells = std::array<std::string, 8>;
 
 /// 1.0512; the time of the new over that of the base.
@@ -90,7 +92,9 @@ std::vector<std::string> notes(const Comparison& comparison) {
   const auto list = [&](const std::string& what, const std::vector<std::string>& all) {
     if (all.empty()) return;
     std::string text = what;
-    for (std::size_t k = 0; k < all.size(); ++k) text += (k ? ", " : " ") + all[k];
+    const std::size_t shown = all.size() > most_listed + 1 ? most_listed : all.size();
+    for (std::size_t k = 0; k < shown; ++k) text += (k ? ", " : " ") + all[k];
+    if (shown < all.size()) text += fmt::format(", and {} more", all.size() - shown);
     lines.push_back(text);
   };
   const bool history = comparison.kind == ComparisonKind::commits;

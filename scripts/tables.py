@@ -159,12 +159,16 @@ def runs(match):
 
 def against_peers(source, impl):
     """Each problem that impl passed, as (its fastest row, the fastest row of impl and of peers in each format)."""
-    rows = [r for r in read(source) if r["outcome"] == "passed" and not r["derived"]]
+    every = [r for r in read(source) if not r["derived"]]
+    for r in every:  # a mean over what is left would hide it
+        if r["impl"] == impl and r["outcome"] in ("incorrect", "failed", "crashed", "timed out"):
+            sys.exit(f"{source}: {impl} is {r['outcome']} on {r['problem']}: mend it, or publish no means")
+    rows = [r for r in every if r["outcome"] == "passed"]
     fastest = {}  # of each problem, apart from its format: {(dtype, whether a peer): row}
     for r in sorted(rows, key=lambda r: -float(r["median_s"])):
         if r["impl"] == impl or r["peer"] == "true":
             anyhow = re.sub(rf"_{r['dtype']}(?=_|$)", "", r["problem"])
-            fastest.setdefault(anyhow, {})[r["dtype"], r["peer"] == "true"] = r
+            fastest.setdefault((anyhow, r["cache"]), {})[r["dtype"], r["peer"] == "true"] = r
     order = list(dict.fromkeys(r["problem"] for r in rows))
     return sorted(((r, found) for found in fastest.values() for (_, peer), r in found.items() if not peer),
                   key=lambda one: order.index(one[0]["problem"]))

@@ -33,15 +33,15 @@ cuda:c,unsupported,f16,4,false,
 """
 
 
-PEERS = """problem,impl,peer,mode,outcome,median_s,dtype,hidden,derived
-gru_b1_h8_f32,cuda:a,false,graph,passed,2.0,f32,8,
-gru_b1_h8_f32,cuda:p,true,eager,passed,4.0,f32,8,
-gru_b1_h8_f32,cuda:q,true,graph,passed,6.0,f32,8,
-gru_b1_h8_f16,cuda:a,false,graph,passed,1.0,f16,8,
-gru_b1_h8_f16,cuda:p,true,graph,passed,8.0,f16,8,
-gru_b1_h9_f16,cuda:a,false,graph,passed,1.0,f16,9,
-gru_b1_h9_f16,cuda:p,true,graph,passed,0.25,f16,9,
-gru_b1_h7_f16,cuda:a,false,graph,passed,1.0,f16,7,
+PEERS = """problem,impl,peer,mode,outcome,median_s,dtype,hidden,cache,derived
+gru_b1_h8_f32,cuda:a,false,graph,passed,2.0,f32,8,hot,
+gru_b1_h8_f32,cuda:p,true,eager,passed,4.0,f32,8,hot,
+gru_b1_h8_f32,cuda:q,true,graph,passed,6.0,f32,8,hot,
+gru_b1_h8_f16,cuda:a,false,graph,passed,1.0,f16,8,hot,
+gru_b1_h8_f16,cuda:p,true,graph,passed,8.0,f16,8,hot,
+gru_b1_h9_f16,cuda:a,false,graph,passed,1.0,f16,9,hot,
+gru_b1_h9_f16,cuda:p,true,graph,passed,0.25,f16,9,hot,
+gru_b1_h7_f16,cuda:a,false,graph,passed,1.0,f16,7,hot,
 """
 
 
@@ -156,6 +156,13 @@ after
 | all | 2.83 | 0.25 | 1.26 | 3 | 0.25 gru_b1_h9_f16 |
 <!-- end -->
 """)
+
+    def test_a_mean_over_what_is_left_is_refused(self):
+        (self.top / "p.csv").write_text(PEERS.replace("gru_b1_h9_f16,cuda:a,false,graph,passed",
+                                                      "gru_b1_h9_f16,cuda:a,false,graph,incorrect"))
+        done = self.run_on("<!-- peers: p.csv, cuda:a, dtype by hidden -->\n<!-- end -->\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cuda:a is incorrect on gru_b1_h9_f16", done.stderr)
 
     def test_medians_of_runs_side_by_side(self):
         for name, factor in (("one", 1), ("two", 2)):
