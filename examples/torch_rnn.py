@@ -14,6 +14,12 @@ import re
 import sys
 import time
 
+# As rnnbench does for its own workers: threads that wait give way after microseconds, not after
+# milliseconds in which they hold up their own team, and OpenBLAS's all of the next turn.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
+
 try:
     import torch
 except ImportError as error:

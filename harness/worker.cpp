@@ -330,12 +330,15 @@ void tie_to_parent() {
   std::ofstream("/proc/self/oom_score_adj") << "1000";
 }
 
-/// For OpenMP libraries, before one is loaded. Binding would leave this thread one core, so that
-/// nothing here could count the cores any more. Waiting threads spin, but not for the milliseconds
-/// that GCC's do by default: where another process needs a core, they would hold up their own team.
-void settle_openmp() {
+/// For OpenMP libraries and OpenBLAS, before one is loaded. Binding would leave this thread one
+/// core, so that nothing here could count the cores any more. Waiting threads spin, but not for the
+/// milliseconds that GCC's do by default: where another process needs a core, they would hold up
+/// their own team. Nor for OpenBLAS's 2^26 clocks, all of the next implementation's turn: 2^18
+/// bridge the time between two products.
+void settle_thread_pools() {
   for (const char* name : {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"}) unsetenv(name);
   if (!std::getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "10000", 0);
+  setenv("OPENBLAS_THREAD_TIMEOUT", "18", 0);
 }
 
 Json failure(const char* kind, const std::string& text) {
@@ -364,7 +367,7 @@ Json guarded_answer(Worker& worker, const std::string& line) {
 
 int run_worker(const WorkerOptions& options) {
   tie_to_parent();
-  settle_openmp();
+  settle_thread_pools();
   std::FILE* replies = take_standard_output();
   const auto reply = [&](const Json& json) {
     std::fputs((json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n").c_str(), replies);
