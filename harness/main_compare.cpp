@@ -63,6 +63,14 @@ std::vector<RunResult> run_by_turns(const CommandLine& line) {
         "compare --interleave: say what to run after two dashes: -- --scenario gru --quick");
   if (line.out.empty())
     throw UsageError("compare --interleave: name a folder for the results with --out");
+  for (const auto& program : line.interleave)  // before the other one's turn, not after it
+    if (std::error_code ignored;               // a name alone may be in PATH
+        program.find('/') != std::string::npos &&
+        (!fs::is_regular_file(program, ignored) || access(program.c_str(), X_OK) != 0))
+      throw UsageError(fmt::format(
+          "--interleave {}: no program that can be run: name the rnnbench of a build, such as "
+          "build/rnnbench",
+          clean(program)));
   const fs::path folder = make_folder(line.out);
   InterleavePlan plan;
   std::copy(line.interleave.begin(), line.interleave.end(), plan.programs);

@@ -64,6 +64,9 @@ std::vector<HistoryEntry> stored(const CommandLine& line) {
 }
 
 int add(const CommandLine& line) {
+  if (std::error_code ignored; fs::exists(line.store, ignored) && !fs::is_directory(line.store))
+    throw UsageError(
+        fmt::format("--store {}: is no folder: name one, or one to be made", clean(line.store)));
   const auto entries = entries_from(line);
   const auto result = add_history(line.store, entries);
   fmt::print("{}: {} added", clean((fs::path(line.store) / history_name).string()), result.added);

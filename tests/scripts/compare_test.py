@@ -131,6 +131,28 @@ class Compare(unittest.TestCase):
         again = self.compared(out / "base.json", out / "new.json", "--judge-same-code")
         self.assertEqual((again["ratio"], again["p"]), (case["ratio"], case["p"]))
 
+    def test_what_standard_output_does_not_take_is_an_error(self):
+        steady = self.write("base.json", [1.0] * 9)
+        for arguments in (["compare", steady, steady, "--format", "json"], ["history", "github", steady], ["list"],
+                          ["--version"]):
+            with open("/dev/full", "w", encoding="utf8") as full:
+                done = subprocess.run([str(PROGRAM), *map(str, arguments)], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, check=False)
+            self.assertEqual(done.returncode, 1, (arguments, done.stderr))
+            self.assertRegex(done.stderr, "^rnnbench: cannot write standard output: No space left on device[^\n]*\n$")
+
+    def test_a_gate_that_held_nothing_against_anything_has_not_passed(self):
+        base = self.write("base.json", [1.0] * 9)
+        other = json.loads(base.read_text())
+        for case in other["rnnbench"]["cases"]:
+            case["impl"] = "cpu:other"
+        apart = self.here / "apart.json"
+        apart.write_text(json.dumps(other))
+        for flags, code in (([], 0), (["--fail-on", "regression"], 1), (["--fail-on", "undecided"], 1)):
+            done = rnnbench("compare", base, apart, *flags)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertIn("the two runs have no case in common", " ".join(done.stdout.split()))
+
     def test_mistakes_are_one_clear_line(self):
         steady = self.write("base.json", [1.0] * 9)
         torn = self.here / "torn.json"
@@ -147,7 +169,9 @@ class Compare(unittest.TestCase):
                 (["--interleave", PROGRAM, PROGRAM], "say what to run after two dashes"),
                 (["--interleave", PROGRAM, PROGRAM, "--", "--quick"], "name a folder"),
                 (["--interleave", self.here / "no", PROGRAM, "--out", self.here / "o", "--",
-                  *PROBLEM], "No such file"),
+                  *PROBLEM], "no program that can be run"),
+                (["--interleave", PROGRAM, self.here, "--out", self.here / "o", "--",
+                  *PROBLEM], "no program that can be run"),
                 (["--interleave", PROGRAM, PROGRAM, "--out", self.here / "o", "--", "--nonsense"],
                  "refuses: rnnbench: "),
                 (["--interleave", PROGRAM, PROGRAM, "--out", self.here / "o", "--",

@@ -94,6 +94,7 @@ class History(unittest.TestCase):
                 (["add", self.here / "none.json", "--store", store], "none.json"),
                 (["html", "--store", store], "no such folder"),
                 (["check", self.write("run.json"), "--store", store], "no such folder"),
+                (["add", self.write("run.json"), "--store", self.write("file")], "is no folder"),
                 (["add", self.write("run.json"), "--store", store, "--time", "soon"], "ISO 8601"),
                 (["html", "--store", self.here, "--commit-url", "javascript:alert({})"], "--commit-url"),
                 (["check", self.write("run.json"), "--store", self.here, "--noise-floor", "x"], "--noise-floor"),
